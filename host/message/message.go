@@ -1,0 +1,72 @@
+// Package message holds what flows through a pipeline: a [Message] from its
+// source to its settlement, the [Batch] it travels in, and the [Outcome] that
+// settles it. Start with [Message].
+//
+// # Ownership
+//
+// A message belongs to one goroutine at a time: to the source until it is
+// pulled, then to a processor, a batcher, a batch processor. Only
+// [Message.Settled] may be called from another goroutine.
+package message
+
+import "sync/atomic"
+
+// DefaultBatcher is the batcher of a message that no handler routed.
+const DefaultBatcher = "default"
+
+// Message is one event on its way. A source fills ID, Event and, where it
+// tracks one, Position; the rest is the pipeline's.
+type Message struct {
+	// ID is the event's id, for logs, acknowledgement and de-duplication.
+	ID string
+	// Event is the event as its source sent it. It is never written to, so
+	// that a retry and a dead letter have the original.
+	Event []byte
+	// Position is the source's own place for the event: EventRelay's offset.
+	Position int64
+
+	// Attempt is 1 at the first handling.
+	Attempt uint32
+	// Data is what a handler put in place of the event's data, nil until then.
+	Data []byte
+	// Batcher, BatchKey and Flush route the message once it is handled.
+	Batcher  string
+	BatchKey string
+	Flush    bool
+
+	outcome Outcome
+	settled atomic.Bool
+}
+
+// Settle ends the message's life with o. Only the first call counts; it
+// returns true, and any later call returns false and changes nothing.
+func (m *Message) Settle(o Outcome) bool {
+	if m.settled.Load() {
+		return false
+	}
+	m.outcome = o
+	return m.settled.CompareAndSwap(false, true)
+}
+
+// Settled reports whether the message has its outcome.
+func (m *Message) Settled() bool { return m.settled.Load() }
+
+// Outcome is how the message ended; meaningful once Settled is true.
+func (m *Message) Outcome() Outcome { return m.outcome }
+
+// Apply takes over what a handler's patch sets. The outcome is not applied: a
+// message whose patch failed keeps what it was.
+func (m *Message) Apply(p *Patch) {
+	if p.Data != nil {
+		m.Data = p.Data
+	}
+	if p.SetBatcher {
+		m.Batcher = p.Batcher
+	}
+	if p.SetBatchKey {
+		m.BatchKey = p.BatchKey
+	}
+	if p.SetFlush {
+		m.Flush = p.Flush
+	}
+}

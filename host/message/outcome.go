@@ -1,0 +1,75 @@
+package message
+
+// Kind says how a message ended, or what ended it.
+type Kind uint8
+
+// The kinds. OK is the only success; each other kind names who failed the
+// message.
+const (
+	// OK: handled and, with batchers, delivered.
+	OK Kind = iota
+	// Handler: the plugin said so, with its reason.
+	Handler
+	// Trap: the guest trapped, and its instance is gone.
+	Trap
+	// Exit: the guest called proc_exit, and its instance is gone.
+	Exit
+	// ABI: the guest's answer breaks the contract of abi/SPEC.md.
+	ABI
+	// Routing: no batcher has the name that the plugin gave.
+	Routing
+	// Missing: handle_batch returned no result for the message.
+	Missing
+	// Sink: the batch's output could not be delivered.
+	Sink
+	// Unavailable: no instance of the plugin could be had.
+	Unavailable
+)
+
+var kindNames = [...]string{
+	OK: "ok", Handler: "handler", Trap: "trap", Exit: "exit", ABI: "abi",
+	Routing: "routing", Missing: "missing", Sink: "sink", Unavailable: "unavailable",
+}
+
+// Kinds lists every kind, in order.
+func Kinds() []Kind {
+	kinds := make([]Kind, len(kindNames))
+	for i := range kinds {
+		kinds[i] = Kind(i) //nolint:gosec // few
+	}
+	return kinds
+}
+
+// String is the kind's name in logs, metrics and outputs.
+func (k Kind) String() string {
+	if int(k) < len(kindNames) {
+		return kindNames[k]
+	}
+	return "unknown"
+}
+
+// Outcome is how a message ended. The zero value is success.
+type Outcome struct {
+	Kind Kind
+	// Reason says for people why it failed. It may hold text of the guest.
+	Reason string
+	// Retryable says that another attempt may go better.
+	Retryable bool
+}
+
+// OK reports whether the message succeeded.
+func (o Outcome) OK() bool { return o.Kind == OK }
+
+// Failed is an outcome of kind k.
+func Failed(k Kind, reason string) Outcome { return Outcome{Kind: k, Reason: reason} }
+
+// Patch is what handle_message returns: an outcome and, if it is a success,
+// the changes to the message.
+type Patch struct {
+	Outcome
+	// Data replaces the message's data; nil leaves it. The message keeps it.
+	Data                              []byte
+	Batcher, BatchKey                 string
+	Flush                             bool
+	SetBatcher, SetBatchKey, SetFlush bool
+}

@@ -1,0 +1,48 @@
+package pipeline
+
+import (
+	"context"
+
+	"github.com/relayhost/relayhost/host/message"
+)
+
+// Source is where events come from. The pipeline calls Pull from one goroutine
+// for each unit of Producer.Concurrency, and Settle from any.
+type Source interface {
+	// Pull blocks until it has between 1 and n messages and returns them, in
+	// the source's order. When stop is closed it waits no longer: it returns
+	// what a request in flight brings, or nothing. Cancelling ctx abandons even
+	// that. An error means that the source will give no more: io.EOF when it is
+	// exhausted, any other to fail the pipeline. A source that can recover
+	// retries by itself.
+	Pull(ctx context.Context, stop <-chan struct{}, n int) ([]*message.Message, error)
+	// Settle acknowledges messages, each with its outcome, in the order in
+	// which they ended. It must not block for long.
+	Settle(messages []*message.Message)
+}
+
+// Plugin makes the handlers of a pipeline's slots.
+type Plugin interface {
+	// NewHandler makes the handler of one slot.
+	NewHandler(ctx context.Context) (Handler, error)
+}
+
+// Handler is one slot's own: it is called by one goroutine at a time. Whatever
+// goes wrong in a call is in the outcome; a handler heals itself.
+type Handler interface {
+	// HandleMessage handles one message and says what should change.
+	HandleMessage(m *message.Message) message.Patch
+	// HandleBatch handles one batch. The result has an outcome for each of
+	// the batch's messages and is valid until the next call.
+	HandleBatch(b *message.Batch) message.BatchResult
+	// Close gives the slot's instance back; no call may be running.
+	Close(ctx context.Context) error
+}
+
+// Sink is where a batcher's output goes. It is shared by the batcher's slots
+// and must be safe for concurrent use.
+type Sink interface {
+	// Deliver returns nil once the records are safe with the receiver. The
+	// records are valid only during the call.
+	Deliver(ctx context.Context, b *message.Batch, records []message.Record) error
+}
