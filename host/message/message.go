@@ -36,6 +36,9 @@ type Message struct {
 
 	outcome Outcome
 	settled atomic.Bool
+
+	set        *Set
+	prev, next *Message
 }
 
 // Settle ends the message's life with o. Only the first call counts; it

@@ -1,0 +1,25 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// abandonGrace is how long after the drain's deadline the stages may take to
+// notice that work is over.
+const abandonGrace = time.Second
+
+// abandon reports what the drain's deadline left unsettled. It waits for the
+// stages only a moment: a handler that never returns must not hang the host.
+func (p *Pipeline) abandon(ctx context.Context, stages <-chan error) error {
+	grace := time.NewTimer(abandonGrace)
+	defer grace.Stop()
+	select {
+	case <-stages:
+		return errors.Join(p.unsettled(), p.closeHandlers(context.WithoutCancel(ctx)))
+	case <-grace.C:
+		p.log.Error("a handler has not returned; its goroutine is abandoned")
+		return p.unsettled()
+	}
+}
