@@ -12,12 +12,15 @@ type Event struct {
 	// Offset is the event's place in the server's one sequence for all topics.
 	Offset int32
 
-	context [][]byte
+	// frame is what the event was parsed from: Context looks there, so that
+	// parsing an event allocates nothing.
+	frame []byte
 }
 
 // ParseEvent reads an eventrelay.Event. It looks only at the frame, not at
 // whether Data is JSON.
 func ParseEvent(b []byte) (e Event, err error) {
+	e.frame = b
 	var f field
 	for len(b) > 0 && err == nil {
 		if f, b, err = nextField(b); err == nil {
@@ -32,10 +35,7 @@ func (e *Event) set(f field) {
 		*text = f.bytes
 		return
 	}
-	switch {
-	case f.is(12, wireBytes):
-		e.context = append(e.context, f.bytes)
-	case f.is(13, wireVarint):
+	if f.is(13, wireVarint) {
 		e.Offset = int32(f.value) //nolint:gosec // how protobuf reads an int32
 	}
 }
@@ -74,13 +74,19 @@ func (e *Event) text(num uint64) *[]byte {
 
 // Context returns the value of a key of the event's context.
 func (e *Event) Context(key string) (value []byte, ok bool) {
-	for i := len(e.context) - 1; i >= 0; i-- {
-		k, v := mapEntry(e.context[i])
-		if string(k) == key {
-			return v, true
+	for b := e.frame; len(b) > 0; {
+		f, rest, err := nextField(b)
+		if err != nil {
+			break
 		}
+		if f.is(12, wireBytes) {
+			if k, v := mapEntry(f.bytes); string(k) == key {
+				value, ok = v, true
+			}
+		}
+		b = rest
 	}
-	return nil, false
+	return value, ok
 }
 
 // mapEntry reads one entry of a map<string,string>; what is malformed in it

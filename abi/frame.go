@@ -125,6 +125,26 @@ type MessageResult struct {
 	BatchMode *BatchMode
 }
 
+// Size is the number of bytes that Append will write.
+func (r MessageResult) Size() int {
+	n := sizeVarint(uint64(r.Index)) + sizeVarint(uint64(r.Status)) + sizeText(r.Reason)
+	if r.Retryable {
+		n += 2
+	}
+	if r.Data != nil {
+		n += sizeBytes(len(r.Data))
+	}
+	for _, text := range [...]*string{r.Batcher, r.BatchKey} {
+		if text != nil {
+			n += sizeBytes(len(*text))
+		}
+	}
+	if r.BatchMode != nil {
+		n += 2
+	}
+	return n
+}
+
 // Append writes the frame at the end of dst.
 func (r MessageResult) Append(dst []byte) []byte {
 	dst = appendVarint(dst, 1, uint64(r.Index))
@@ -207,12 +227,28 @@ type BatchResult struct {
 // Append writes the frame at the end of dst.
 func (r BatchResult) Append(dst []byte) []byte {
 	for i := range r.Results {
-		dst = appendBytes(dst, 1, r.Results[i].Append(nil))
+		dst = AppendResult(dst, r.Results[i])
 	}
 	for i := range r.Records {
-		dst = appendBytes(dst, 2, appendBytes(nil, 1, r.Records[i].Data))
+		dst = AppendRecord(dst, r.Records[i].Data)
 	}
 	return dst
+}
+
+// AppendResult writes one item of [BatchResult.Results] at the end of dst. A
+// batch's frame is its items one after another, in any order, so a kit can
+// write it as it goes.
+func AppendResult(dst []byte, r MessageResult) []byte {
+	dst = appendKey(dst, 1, wireBytes)
+	dst = binary.AppendUvarint(dst, uint64(r.Size())) //nolint:gosec // a length
+	return r.Append(dst)
+}
+
+// AppendRecord writes one item of [BatchResult.Records] at the end of dst.
+func AppendRecord(dst, data []byte) []byte {
+	dst = appendKey(dst, 2, wireBytes)
+	dst = binary.AppendUvarint(dst, uint64(sizeBytes(len(data)))) //nolint:gosec // a length
+	return appendBytes(dst, 1, data)
 }
 
 // ParseBatchResult reads a frame that [BatchResult.Append] or any protobuf
