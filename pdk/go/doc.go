@@ -1,0 +1,2 @@
+// Package relay is the plugin kit for Go.
+package relay
