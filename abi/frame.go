@@ -252,8 +252,19 @@ func AppendRecord(dst, data []byte) []byte {
 }
 
 // ParseBatchResult reads a frame that [BatchResult.Append] or any protobuf
-// library wrote. The host calls it on what a guest returned.
+// library wrote. What it allocates may be many times the frame's length; for
+// what a guest returned, the host uses [WalkBatchResult].
 func ParseBatchResult(b []byte) (r BatchResult, err error) {
+	err = WalkBatchResult(b,
+		func(item MessageResult) error { r.Results = append(r.Results, item); return nil },
+		func(record Record) error { r.Records = append(r.Records, record); return nil })
+	return r, err
+}
+
+// WalkBatchResult reads a frame as [ParseBatchResult] does, and calls result and
+// record for each item, in the frame's order. It stops at the first error, of
+// the frame or of a call, and returns it.
+func WalkBatchResult(b []byte, result func(MessageResult) error, record func(Record) error) (err error) {
 	var f field
 	for len(b) > 0 && err == nil {
 		if f, b, err = nextField(b); err != nil {
@@ -261,16 +272,20 @@ func ParseBatchResult(b []byte) (r BatchResult, err error) {
 		}
 		switch {
 		case f.is(1, wireBytes):
-			var item MessageResult
-			item, err = ParseMessageResult(f.bytes)
-			r.Results = append(r.Results, item)
+			err = walkItem(f.bytes, ParseMessageResult, result)
 		case f.is(2, wireBytes):
-			var rec Record
-			rec, err = parseRecord(f.bytes)
-			r.Records = append(r.Records, rec)
+			err = walkItem(f.bytes, parseRecord, record)
 		}
 	}
-	return r, err
+	return err
+}
+
+func walkItem[T any](b []byte, parse func([]byte) (T, error), visit func(T) error) error {
+	item, err := parse(b)
+	if err != nil {
+		return err
+	}
+	return visit(item)
 }
 
 func parseRecord(b []byte) (r Record, err error) {
@@ -290,6 +305,9 @@ type Configure struct {
 	// Config is the plugin's config table as JSON text, an object.
 	Config string
 }
+
+// Size is the number of bytes that Append will write.
+func (c Configure) Size() int { return sizeText(c.Pipeline) + sizeText(c.Config) }
 
 // Append writes the frame at the end of dst.
 func (c Configure) Append(dst []byte) []byte {
