@@ -1,0 +1,146 @@
+// Package eventrelay is the source that pulls a destination's queue on an
+// EventRelay server. Start with [New]; a [Source] is a pipeline.Source.
+//
+// # At most once
+//
+// The server locks what a pull returns for ever, and whatever interrupts a pull
+// loses its events. So a pull has no deadline unless [Options.PullTimeout] sets
+// one, stop lets a pull in flight finish, and only the cancellation of the
+// context abandons it. What one of several concurrent pulls brought is returned
+// whatever became of the others, and so is what can be read of a broken answer.
+// [Source.Settle] has nothing to tell the server.
+//
+// # Pace
+//
+// A pull asks for what is wanted, at most 1000 events a request. Once an answer
+// came back full, up to four requests run at once: a quarter to a half more
+// events a second from the real server. After an empty answer it waits
+// [Options.PullInterval]. After an error it waits from 100 ms, doubling up to
+// about the pull interval, with jitter, and tries again for ever: a wrong token
+// may be put right on the server.
+//
+// # What is logged
+//
+// One warning with the probable cause when trouble begins, when its cause
+// changes and once a minute; one line when it is over.
+package eventrelay
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"github.com/relayhost/relayhost/host/message"
+)
+
+// DefaultPullInterval is EventRelay's producer's own.
+const DefaultPullInterval = 5 * time.Second
+
+// Options say what to pull, and how often.
+type Options struct {
+	// DestinationID is the destination's UUID.
+	DestinationID string
+	// PullInterval is the wait after an empty answer. Defaults to 5 s.
+	PullInterval time.Duration
+	// PullTimeout is the deadline of a pull: a pull that it cuts off loses its
+	// events. Defaults to 0, none.
+	PullTimeout time.Duration
+	// Logger is told of trouble with the server. Defaults to slog.Default().
+	Logger *slog.Logger
+}
+
+func (o Options) withDefaults() Options {
+	if o.PullInterval <= 0 {
+		o.PullInterval = DefaultPullInterval
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	o.Logger = o.Logger.With("destination_id", o.DestinationID)
+	return o
+}
+
+// Source pulls one destination. It starts nothing that outlives a call of
+// Pull, and does not close the connection.
+type Source struct {
+	conn    grpc.ClientConnInterface
+	options Options
+	trouble *trouble
+	surplus surplus
+	// full says that the last answer had all that was asked for, so that there
+	// is more to pull.
+	full atomic.Bool
+}
+
+// New makes a source of a destination's queue. Whoever made conn set its limit
+// for the size of a reply; a reply above it is lost.
+func New(conn grpc.ClientConnInterface, options Options) *Source {
+	o := options.withDefaults()
+	if o.PullTimeout > 0 {
+		o.Logger.Warn("a pull that pull_timeout cuts off loses its events",
+			"pull_timeout", o.PullTimeout, "hint", "leave pull_timeout out")
+	}
+	return &Source{conn: conn, options: o, trouble: newTrouble(o.Logger, o.PullInterval)}
+}
+
+// Pull blocks until it has between 1 and n messages and returns them, in the
+// order of their offsets as far as the server keeps it. When stop is closed it
+// returns what the requests in flight bring, or nothing; when ctx is cancelled,
+// what has come, or ctx's error. It returns no other error. It may be called
+// by several goroutines at once, which get disjoint messages.
+func (s *Source) Pull(ctx context.Context, stop <-chan struct{}, n int) ([]*message.Message, error) {
+	if n < 1 {
+		return nil, ctx.Err()
+	}
+	messages, err := s.surplus.take(n)
+	if err != nil {
+		s.trouble.note(err)
+	}
+	if len(messages) > 0 {
+		return messages, nil
+	}
+	for wait(ctx, stop, s.trouble.pause()) {
+		messages, err = s.request(ctx, n)
+		if ctx.Err() == nil {
+			s.trouble.note(err)
+		}
+		if len(messages) > 0 {
+			return messages, nil
+		}
+		if err == nil && !wait(ctx, stop, s.options.PullInterval) {
+			break
+		}
+	}
+	return nil, ctx.Err()
+}
+
+// Settle does nothing: the server keeps its lock for ever, whatever becomes of
+// an event.
+func (*Source) Settle([]*message.Message) {}
+
+// wait reports whether d passed before stop was closed or ctx cancelled.
+func wait(ctx context.Context, stop <-chan struct{}, d time.Duration) bool {
+	select {
+	case <-stop:
+		return false
+	case <-ctx.Done():
+		return false
+	default:
+	}
+	if d <= 0 {
+		return true
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-stop:
+		return false
+	case <-ctx.Done():
+		return false
+	}
+}
