@@ -1,0 +1,125 @@
+package query
+
+import (
+	"cmp"
+	"encoding/json"
+	"math/big"
+	"strings"
+)
+
+type expr interface {
+	match(value func([]string) any) bool
+}
+
+// both and either are the two ways to join.
+type both struct{ left, right expr }
+
+func (e both) match(value func([]string) any) bool {
+	return e.left.match(value) && e.right.match(value)
+}
+
+type either struct{ left, right expr }
+
+func (e either) match(value func([]string) any) bool {
+	return e.left.match(value) || e.right.match(value)
+}
+
+// everything is the empty query.
+type everything struct{}
+
+func (everything) match(func([]string) any) bool { return true }
+
+type comparison struct {
+	path    []string
+	op      string
+	literal any // string, bool or json.Number
+}
+
+func (c comparison) match(value func([]string) any) bool {
+	order, comparable, ok := compare(value(c.path), c.literal)
+	if !ok {
+		return false // null
+	}
+	switch c.op {
+	case "==":
+		return comparable && order == 0
+	case "!=":
+		return !comparable || order != 0
+	case ">":
+		return comparable && order > 0
+	case ">=":
+		return comparable && order >= 0
+	case "<":
+		return comparable && order < 0
+	default:
+		return comparable && order <= 0
+	}
+}
+
+type membership struct {
+	path  []string
+	texts map[string]bool // the list's texts, which may be many
+	rest  []any
+}
+
+func (m membership) match(value func([]string) any) bool {
+	v := value(m.path)
+	if text, ok := v.(string); ok {
+		return m.texts[text]
+	}
+	for _, literal := range m.rest {
+		if order, comparable, ok := compare(v, literal); ok && comparable && order == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// compare orders two values. They are comparable when they are of one type;
+// not ok when the first is null.
+func compare(v, literal any) (order int, comparable, ok bool) {
+	switch v := v.(type) {
+	case string:
+		l, same := literal.(string)
+		return strings.Compare(v, l), same, true
+	case bool:
+		l, same := literal.(bool)
+		return cmp.Compare(rank(v), rank(l)), same, true
+	case map[string]any, []any:
+		return 0, false, true
+	}
+	n, ok := number(v)
+	if !ok {
+		return 0, false, false
+	}
+	l, same := literal.(json.Number)
+	if !same {
+		return 0, false, true
+	}
+	return compareNumbers(n, l), true, true
+}
+
+func rank(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// compareNumbers is exact for integers of any size; other numbers are compared
+// as floats.
+func compareNumbers(a, b json.Number) int {
+	i, errA := a.Int64()
+	j, errB := b.Int64()
+	if errA == nil && errB == nil {
+		return cmp.Compare(i, j)
+	}
+	x, okA := new(big.Int).SetString(a.String(), 10)
+	y, okB := new(big.Int).SetString(b.String(), 10)
+	if okA && okB {
+		return x.Cmp(y)
+	}
+	f, _ := a.Float64()
+	g, _ := b.Float64()
+	return cmp.Compare(f, g)
+}
