@@ -88,5 +88,5 @@ func (o Options) transport() (credentials.TransportCredentials, error) {
 	if err != nil {
 		return nil, err
 	}
-	return credentials.NewTLS(config), nil
+	return candidTLS{credentials.NewTLS(config)}, nil
 }
