@@ -24,6 +24,9 @@ func (b Books) SettledTotal() (n int64) {
 	return n
 }
 
+// SettledOK is the number of messages that succeeded.
+func (b Books) SettledOK() int64 { return b.Settled[message.OK] }
+
 // ledger keeps the books: which messages are in flight, and how the others
 // ended. It is locked once for a chunk, not for a message.
 type ledger struct {

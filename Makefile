@@ -1,0 +1,35 @@
+# What CI runs, by name. The product itself needs only Go: `go test ./...`.
+.PHONY: check test lint generate plugins wat fuzz
+
+LINT = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+BUF = go run github.com/bufbuild/buf/cmd/buf@v1.75.0
+FUZZTIME ?= 5s
+
+# check is all of CI.
+check:
+	bash .ci/run
+
+test:
+	go test ./...
+
+lint:
+	test -z "$$(gofmt -l .)" || { gofmt -l .; exit 1; }
+	go vet ./...
+	$(LINT) run
+
+# generate makes the Go code of the .proto files.
+generate:
+	$(BUF) generate
+
+# plugins builds the plugins that the binary carries. The same Go version makes
+# the same bytes.
+plugins:
+	GOOS=wasip1 GOARCH=wasm go build -C plugins/upcase -buildmode=c-shared -trimpath -buildvcs=false -ldflags='-s -w' -o upcase.wasm .
+
+# wat makes the .wasm beside every .wat. It needs npm, and nothing else does.
+wat:
+	bash .ci/wat
+
+# fuzz runs every fuzz target for FUZZTIME.
+fuzz:
+	bash .ci/fuzz $(FUZZTIME)

@@ -1,0 +1,37 @@
+package main
+
+import (
+	"context"
+
+	"github.com/relayhost/relayhost/host"
+	"github.com/relayhost/relayhost/host/config"
+)
+
+// configFlag names the configuration.
+type configFlag struct {
+	Config string `short:"c" default:"relayhost.toml" placeholder:"FILE" help:"The configuration; ${default} by default."`
+}
+
+type runCommand struct {
+	configFlag
+}
+
+// Run runs the pipelines until the process is told to stop. Everything is
+// drained before it returns.
+func (c *runCommand) Run(ctx context.Context, p *process) error {
+	loaded, err := config.Load(c.Config)
+	if err != nil {
+		return err
+	}
+	h, err := host.New(ctx, loaded, host.Options{Stdout: p.out, Logger: p.log})
+	if err != nil {
+		return err
+	}
+	p.log.Info("running", "config", c.Config, "pipelines", len(loaded.Pipelines))
+	err = h.Run(ctx)
+	for name, b := range h.Books() {
+		p.log.Info("pipeline's books", "pipeline", name,
+			"received", b.Received, "settled", b.SettledTotal(), "in_flight", b.InFlight)
+	}
+	return err
+}

@@ -1,0 +1,49 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/relayhost/relayhost/host/config"
+	"github.com/relayhost/relayhost/host/eventrelay"
+	"github.com/relayhost/relayhost/host/plugin"
+)
+
+// Check looks at everything that a host with this configuration would need, as
+// far as it can be seen without the network: certificates, keys, tokens, and
+// each plugin, which it loads and configures. The error holds every fault;
+// warnings are risks that do not keep a host from running.
+func Check(ctx context.Context, c *config.Config, o Options) (warnings []error, err error) {
+	o = o.withDefaults()
+	engine, err := plugin.Open(ctx, plugin.Options{CacheDir: c.CacheDir, Logger: o.Logger})
+	if err != nil {
+		return nil, err
+	}
+	var errs []error
+	for _, p := range c.Pipelines {
+		faults, risks := eventrelay.Check(connection(p.Producer))
+		errs = append(errs, about(p.Name, faults)...)
+		warnings = append(warnings, about(p.Name, risks)...)
+		errs = append(errs, about(p.Name, checkPlugin(ctx, engine, p))...)
+	}
+	return warnings, errors.Join(append(errs, engine.Close(ctx))...)
+}
+
+func checkPlugin(ctx context.Context, engine *plugin.Engine, p config.Pipeline) []error {
+	loaded, err := load(ctx, engine, p)
+	if err != nil {
+		return []error{err}
+	}
+	if err := loaded.Close(ctx); err != nil {
+		return []error{err}
+	}
+	return nil
+}
+
+func about(pipeline string, errs []error) []error {
+	for i, err := range errs {
+		errs[i] = fmt.Errorf("pipeline %q: %w", pipeline, err)
+	}
+	return errs
+}

@@ -1,0 +1,117 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"google.golang.org/grpc"
+
+	"github.com/relayhost/relayhost/host/config"
+	"github.com/relayhost/relayhost/host/eventrelay"
+	"github.com/relayhost/relayhost/host/pipeline"
+	"github.com/relayhost/relayhost/host/plugin"
+	source "github.com/relayhost/relayhost/host/source/eventrelay"
+)
+
+// line is one pipeline with what it owns: its connection and its plugin.
+type line struct {
+	name     string
+	pipeline *pipeline.Pipeline
+	plugin   *plugin.Plugin
+	conn     *grpc.ClientConn
+}
+
+// close gives back what the line has; it may be half made.
+func (l *line) close(ctx context.Context) error {
+	var errs []error
+	if l.plugin != nil {
+		errs = append(errs, l.plugin.Close(ctx))
+	}
+	if l.conn != nil {
+		errs = append(errs, l.conn.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// workshop makes lines.
+type workshop struct {
+	engine  *plugin.Engine
+	options Options
+	sinks   sinks
+}
+
+func (w workshop) line(ctx context.Context, c config.Pipeline) (*line, error) {
+	l := &line{name: c.Name}
+	if err := w.fit(ctx, l, c); err != nil {
+		return nil, errors.Join(fmt.Errorf("pipeline %q: %w", c.Name, err), l.close(ctx))
+	}
+	return l, nil
+}
+
+// fit makes a line's parts in the order in which they need each other.
+func (w workshop) fit(ctx context.Context, l *line, c config.Pipeline) (err error) {
+	if l.plugin, err = load(ctx, w.engine, c); err != nil {
+		return err
+	}
+	server := connection(c.Producer)
+	if l.conn, err = eventrelay.Dial(server); err != nil {
+		return err
+	}
+	l.pipeline, err = pipeline.New(w.shape(c), source.New(l.conn, source.Options{
+		DestinationID: c.Producer.DestinationID,
+		PullInterval:  c.Producer.PullInterval,
+		PullTimeout:   c.Producer.PullTimeout,
+		Logger:        w.options.Logger.With("pipeline", c.Name),
+	}), slots{l.plugin})
+	return err
+}
+
+// load reads and loads a pipeline's plugin.
+func load(ctx context.Context, engine *plugin.Engine, c config.Pipeline) (*plugin.Plugin, error) {
+	wasm, err := os.ReadFile(c.Plugin.Module)
+	if err != nil {
+		return nil, fmt.Errorf("read plugin: %w", err)
+	}
+	return engine.Load(ctx, c.Plugin.Module, wasm, plugin.Settings{
+		Pipeline:  c.Name,
+		Config:    string(c.Plugin.Config),
+		NeedBatch: len(c.Batchers) > 0,
+	})
+}
+
+// connection is where a producer's server is.
+func connection(p config.Producer) eventrelay.Options {
+	return eventrelay.Options{
+		Host: p.Host, Port: p.Port, TLS: p.TLS,
+		Token:    eventrelay.NewSecret(p.Token.Reveal()),
+		CertFile: p.CertFile, KeyFile: p.KeyFile, CACertFile: p.CACertFile,
+	}
+}
+
+// shape is the configuration in the pipeline's own terms.
+func (w workshop) shape(c config.Pipeline) pipeline.Config {
+	shape := pipeline.Config{
+		Name:       c.Name,
+		Shutdown:   c.Shutdown,
+		Producer:   pipeline.ProducerConfig{Concurrency: c.Producer.Concurrency},
+		Processors: pipeline.ProcessorsConfig(c.Processors),
+		Logger:     w.options.Logger,
+	}
+	for _, b := range c.Batchers {
+		shape.Batchers = append(shape.Batchers, pipeline.BatcherConfig{
+			Name: b.Name, Concurrency: b.Concurrency,
+			BatchSize: b.BatchSize, BatchTimeout: b.BatchTimeout,
+			Sink: w.sinks[b.Sink],
+		})
+	}
+	return shape
+}
+
+// slots makes a plugin's slots the pipeline's handlers.
+type slots struct{ plugin *plugin.Plugin }
+
+func (s slots) NewHandler(ctx context.Context) (pipeline.Handler, error) {
+	return s.plugin.NewSlot(ctx)
+}
