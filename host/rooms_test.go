@@ -31,13 +31,14 @@ var rooms = []struct {
 	{"host/source/", []string{"abi", "proto/eventrelay", "host/message", "host/eventrelay"}},
 	{"host/sink/", []string{"host/message"}},
 	{"host/devserver/pki", nil},
-	{"host/devserver", []string{"proto/eventrelay", "host/devserver/pki"}},
+	{"host/devserver", []string{"proto/eventrelay", "host/devserver/"}},
+	{"host/devserver/internal/query", []string{"proto/eventrelay"}},
 	// Floor 2 wires, floor 3 is the command line.
 	{"host", []string{"host/", "abi", "proto/"}},
 	{"cmd/relayhost", []string{"host", "host/", "plugins", "proto/eventrelay"}},
 	// Beside the house.
 	{"pdk/go", []string{"abi", "pdk/go/"}},
-	{"pdk/go/", []string{"abi", "pdk/go"}},
+	{"pdk/go/", []string{"abi", "pdk/go", "proto/eventrelay"}}, // for tests on the developer's machine
 	{"plugins", nil},
 	{"plugins/", []string{"pdk/go"}},
 }
