@@ -1,0 +1,159 @@
+// Package config turns relayhost.toml into a [Config]: defaults filled in,
+// every value checked, secrets fetched. Start with [Load].
+//
+// # Faults
+//
+// Whatever is wrong is found in one go and returned as [Faults]: each names
+// the file, the line, the key and, where one is known, the remedy. No fault
+// shows the text of a value, since it may be a secret in the wrong place.
+//
+// # One schema
+//
+// schema.go declares every key once: its type, default, range and meaning. The
+// checks, the lists of valid keys and docs/config.md (see [Reference]) all come
+// from there.
+//
+// # Hostile files
+//
+// A file may be anything: it is at most 1 MiB, nests at most 64 deep, and holds
+// at most 10,000 pipelines. Nothing is opened but the file itself and the files
+// that hold tokens; certificates and plugins are for others to read.
+package config
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// maxFile bounds the configuration file, in bytes.
+const maxFile = 1 << 20
+
+// Config is a whole relayhost.toml.
+type Config struct {
+	// CacheDir is where compiled plugins are kept; empty if none was given and
+	// the system has no cache directory for the user.
+	CacheDir string
+	// Pipelines has at least one item, in the file's order, with unique names.
+	Pipelines []Pipeline
+}
+
+// Pipeline is one [[pipeline]].
+type Pipeline struct {
+	Name string
+	// Shutdown is the one deadline of the whole drain.
+	Shutdown   time.Duration
+	Producer   Producer
+	Plugin     Plugin
+	Processors Processors
+	// Batchers is sorted by name, and may be empty.
+	Batchers []Batcher
+}
+
+// Producer is where a pipeline's events come from.
+type Producer struct {
+	// Type is "eventrelay".
+	Type string
+	// DestinationID is a UUID in lower case.
+	DestinationID string
+	Host          string
+	Port          int
+	Token         Secret
+	TLS           bool
+	// CertFile and KeyFile are both set or both empty.
+	CertFile, KeyFile, CACertFile string
+	PullInterval                  time.Duration
+	// PullTimeout is 0 for none.
+	PullTimeout time.Duration
+	Concurrency int
+}
+
+// Plugin is the module that handles a pipeline's events.
+type Plugin struct {
+	// Module is the path of the .wasm file.
+	Module string
+	// Config is a JSON object, the same bytes for the same table.
+	Config json.RawMessage
+}
+
+// Processors is the pipeline's set of processors. MinDemand < MaxDemand.
+type Processors struct {
+	Concurrency, MaxDemand, MinDemand int
+}
+
+// Batcher is one [pipeline.batchers.<name>].
+type Batcher struct {
+	Name                   string
+	Concurrency, BatchSize int
+	BatchTimeout           time.Duration
+	// Sink is "stdout".
+	Sink string
+}
+
+// Load reads the configuration file. The error is [Faults]; it matches
+// [fs.ErrNotExist] if there is no such file.
+func Load(file string) (*Config, error) {
+	data, err := read(file)
+	if err != nil {
+		return nil, Faults{unreadable(file, err)}
+	}
+	return Parse(file, data)
+}
+
+// Parse is Load for a text at hand. The file's name is for messages and, by
+// its folder, for relative paths.
+func Parse(file string, data []byte) (*Config, error) {
+	document, where, fault := decode(data)
+	if fault != nil {
+		fault.File = file
+		return nil, Faults{*fault}
+	}
+	var config Config
+	c := &checker{file: file, dir: filepath.Dir(file)}
+	root := table(configKeys(&config))
+	root.check(c, place{value: document, at: where})
+	if err := c.err(); err != nil {
+		return nil, err
+	}
+	return &config, nil
+}
+
+// errTooLarge is what read returns for a file over maxFile.
+var errTooLarge = fmt.Errorf("larger than %d bytes", maxFile)
+
+func read(file string) ([]byte, error) {
+	f, err := os.Open(file) //nolint:gosec // the user names it
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if len(data) > maxFile {
+		return nil, errTooLarge
+	}
+	return data, err
+}
+
+func unreadable(file string, err error) Fault {
+	fault := Fault{File: file, Problem: "cannot be read: " + pathless(err).Error(), Err: err}
+	if errors.Is(err, fs.ErrNotExist) {
+		fault.Problem = "there is no such file"
+		fault.Hint = "name another with -c; `relayhost demo` needs none"
+	}
+	return fault
+}
+
+// pathless is the cause of a file's error, without the path that messages have
+// already.
+func pathless(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}
