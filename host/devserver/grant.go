@@ -71,3 +71,18 @@ func (s *state) exists(kind, thing string) bool {
 	}
 	return s.topics[thing] != nil
 }
+
+// forget takes a topic from all keys, so that none may publish to the next
+// topic of that name; it wants s.mu held.
+func (s *state) forget(topicName string) error {
+	for _, k := range s.keysByID {
+		if !k.Topics[topicName] {
+			continue
+		}
+		delete(k.Topics, topicName)
+		if err := s.disk.put(keysBucket, k.ID, k); err != nil {
+			return err
+		}
+	}
+	return nil
+}

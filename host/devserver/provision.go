@@ -45,9 +45,12 @@ func (s *Server) CreateProducerKey(topics ...string) (token string, err error) {
 	}
 	added, err := s.state.addTopics(k.ID, topics)
 	if err == nil && len(added) < len(topics) {
-		err = fmt.Errorf("create producer key: only topics %q of %q exist", added, topics)
+		err = fmt.Errorf("create producer key: of the topics %q only %q exist", topics, added)
 	}
-	return k.token(), err
+	if err != nil {
+		return "", err
+	}
+	return k.token(), nil
 }
 
 // CreateConsumerKey makes a key that may pull from the destinations, and
@@ -59,9 +62,12 @@ func (s *Server) CreateConsumerKey(destinationIDs ...string) (token string, err 
 	}
 	added, err := s.state.addDestinations(k.ID, destinationIDs)
 	if err == nil && len(added) < len(destinationIDs) {
-		err = fmt.Errorf("create consumer key: only destinations %q of %q exist", added, destinationIDs)
+		err = fmt.Errorf("create consumer key: of the destinations %q only %q exist", destinationIDs, added)
 	}
-	return k.token(), err
+	if err != nil {
+		return "", err
+	}
+	return k.token(), nil
 }
 
 // AdminToken is the bearer token of the key that may do everything. A server

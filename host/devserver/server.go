@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"net"
 	"sync"
 	"time"
@@ -20,6 +19,8 @@ import (
 const (
 	// maxRequest bounds a request, in bytes.
 	maxRequest = 64 << 20
+	// maxCalls bounds the calls at once on one connection.
+	maxCalls = 1000
 	// stopTimeout is how long Run waits for the calls in flight.
 	stopTimeout = 5 * time.Second
 )
@@ -58,7 +59,8 @@ func listenError(addr string, err error) error {
 func newGRPC(o Options, st *state) *grpc.Server {
 	opts := []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(maxRequest),
-		grpc.MaxSendMsgSize(math.MaxInt32),
+		grpc.MaxConcurrentStreams(maxCalls),
+		grpc.WaitForHandlers(true), // they use the disk
 		grpc.ChainUnaryInterceptor(shield(o.Logger), authenticator(o, st)),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Second, PermitWithoutStream: true}),
 	}

@@ -79,7 +79,8 @@ func (s *state) createTopic(name, groupKey string) (*pb.Topic, error) {
 	return t.proto(), nil
 }
 
-// deleteTopic deletes a topic and its events, unless a destination is on it.
+// deleteTopic deletes a topic, its events and who may publish to it, unless a
+// destination is on it.
 func (s *state) deleteTopic(id string) (*pb.Topic, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -96,7 +97,7 @@ func (s *state) deleteTopic(id string) (*pb.Topic, error) {
 		return nil, err
 	}
 	delete(s.topics, t.Name)
-	return t.proto(), nil
+	return t.proto(), s.forget(t.Name)
 }
 
 func (s *state) topicByID(id string) *topic {

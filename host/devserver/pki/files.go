@@ -3,7 +3,6 @@ package pki
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 )
 
 // Files are the paths of a set on disk.
@@ -15,13 +14,7 @@ type Files struct {
 // server-key.pem, client.pem and client-key.pem, the keys readable by their
 // owner only. Files of these names are replaced, never written through.
 func (s *Set) Write(dir string) (Files, error) {
-	f := Files{
-		CACert:     filepath.Join(dir, "ca.pem"),
-		ServerCert: filepath.Join(dir, "server.pem"),
-		ServerKey:  filepath.Join(dir, "server-key.pem"),
-		ClientCert: filepath.Join(dir, "client.pem"),
-		ClientKey:  filepath.Join(dir, "client-key.pem"),
-	}
+	f := files(dir)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return Files{}, fmt.Errorf("make certificate directory: %w", err)
 	}
