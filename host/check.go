@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,7 +14,8 @@ import (
 // Check looks at everything that a host with this configuration would need, as
 // far as it can be seen without the network: certificates, keys, tokens, and
 // each plugin, which it loads and configures. The error holds every fault;
-// warnings are risks that do not keep a host from running.
+// warnings are risks that do not keep a host from running. A configuration that
+// has faults of its own is looked at as far as it goes.
 func Check(ctx context.Context, c *config.Config, o Options) (warnings []error, err error) {
 	o = o.withDefaults()
 	engine, err := plugin.Open(ctx, plugin.Options{CacheDir: c.CacheDir, Logger: o.Logger})
@@ -22,7 +24,7 @@ func Check(ctx context.Context, c *config.Config, o Options) (warnings []error, 
 	}
 	var errs []error
 	for _, p := range c.Pipelines {
-		faults, risks := eventrelay.Check(connection(p.Producer))
+		faults, risks := checkConnection(p.Producer)
 		errs = append(errs, about(p.Name, faults)...)
 		warnings = append(warnings, about(p.Name, risks)...)
 		errs = append(errs, about(p.Name, checkPlugin(ctx, engine, p))...)
@@ -30,7 +32,17 @@ func Check(ctx context.Context, c *config.Config, o Options) (warnings []error, 
 	return warnings, errors.Join(append(errs, engine.Close(ctx))...)
 }
 
+// checkConnection looks at the files even if the address is at fault.
+func checkConnection(p config.Producer) (faults, warnings []error) {
+	o := connection(p)
+	o.Host, o.Port = cmp.Or(o.Host, "localhost"), cmp.Or(o.Port, 1)
+	return eventrelay.Check(o)
+}
+
 func checkPlugin(ctx context.Context, engine *plugin.Engine, p config.Pipeline) []error {
+	if p.Plugin.Module == "" { // its absence has been said
+		return nil
+	}
 	loaded, err := load(ctx, engine, p)
 	if err != nil {
 		return []error{err}

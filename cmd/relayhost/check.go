@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/relayhost/relayhost/host"
@@ -15,14 +16,14 @@ type checkCommand struct {
 // Run prints every fault and warning, and fails if there is a fault.
 func (c *checkCommand) Run(ctx context.Context, p *process) error {
 	loaded, err := config.Load(c.Config)
-	if err != nil {
+	if loaded == nil {
 		return err
 	}
-	warnings, err := host.Check(ctx, loaded, host.Options{Logger: p.log})
+	warnings, found := host.Check(ctx, loaded, host.Options{Logger: p.log})
 	for _, w := range warnings {
 		_, _ = fmt.Fprintf(p.err, "relayhost: warning: %v\n", w)
 	}
-	if err != nil {
+	if err := errors.Join(err, found); err != nil {
 		return err
 	}
 	_, _ = fmt.Fprintf(p.err, "%s is fine: %d pipelines\n", c.Config, len(loaded.Pipelines))

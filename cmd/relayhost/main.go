@@ -62,6 +62,9 @@ func run(args []string, p process) int {
 	defer stop()
 	context.AfterFunc(ctx, stop)
 
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
 	var a app
 	exit := -1
 	parser, err := kong.New(&a,

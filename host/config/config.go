@@ -96,7 +96,8 @@ type Batcher struct {
 }
 
 // Load reads the configuration file. The error is [Faults]; it matches
-// [fs.ErrNotExist] if there is no such file.
+// [fs.ErrNotExist] if there is no such file. With an error there may yet be a
+// Config, with what could be read: to look for more faults in, not to run.
 func Load(file string) (*Config, error) {
 	data, err := read(file)
 	if err != nil {
@@ -117,10 +118,7 @@ func Parse(file string, data []byte) (*Config, error) {
 	c := &checker{file: file, dir: filepath.Dir(file)}
 	root := table(configKeys(&config))
 	root.check(c, place{value: document, at: where})
-	if err := c.err(); err != nil {
-		return nil, err
-	}
-	return &config, nil
+	return &config, c.err()
 }
 
 // errTooLarge is what read returns for a file over maxFile.

@@ -123,7 +123,13 @@ func name(dst *string) kind {
 
 func uuid(dst *string) kind {
 	k := matching(kind{name: "UUID", hint: "a UUID is 32 hexadecimal digits in groups of 8, 4, 4, 4 and 12"}, dst, uuidPattern, 36)
-	return k.then(func(*checker) { *dst = strings.ToLower(*dst) })
+	return k.then(func(*checker) { *dst = strings.ToLower(*dst) }).orElsewhere(func(text string) string {
+		if !uuidPattern.MatchString(text) {
+			return "holds no UUID"
+		}
+		*dst = strings.ToLower(text)
+		return ""
+	})
 }
 
 func host(dst *string) kind {

@@ -1,9 +1,9 @@
 package config
 
 // nearest is the candidate that a misspelt word most likely means, or "" if
-// none is within a third of the word's length.
+// none is within a third of the word's length, rounded up.
 func nearest(word string, candidates []string) string {
-	best, limit := "", max(1, len(word)/3)
+	best, limit := "", (len(word)+2)/3
 	if len(word) > longestName {
 		return ""
 	}

@@ -88,7 +88,7 @@ func producer(p *Producer) kind {
 		{name: "type", kind: oneOf(&p.Type, "eventrelay"), def: "eventrelay",
 			doc: "The kind of producer."},
 		{name: "destination_id", kind: uuid(&p.DestinationID), need: true,
-			doc: "The EventRelay destination whose queue is pulled."},
+			doc: "The EventRelay destination whose queue is pulled. Like a secret it may be an environment variable or a file."},
 		{name: "host", kind: host(&p.Host), def: "localhost",
 			doc: "EventRelay's host. With TLS it must be a name that the server's certificate has."},
 		{name: "port", kind: integer(&p.Port, 1, 65535), def: int64(50051),

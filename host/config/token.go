@@ -23,13 +23,20 @@ var (
 // must be fit for an HTTP header. No fault shows any of it.
 func secret(dst *Secret) kind {
 	k := kind{name: "secret", hint: secretHint}
-	literal := scalar(k, func(_ *checker, v string) string { return keep(dst, v) })
+	use := func(text string) string { return keep(dst, text) }
+	return scalar(k, func(_ *checker, v string) string { return use(v) }).orElsewhere(use)
+}
+
+// orElsewhere lets a text be in the environment or in a file of its own; use
+// takes it, or returns what is wrong with it.
+func (k kind) orElsewhere(use func(text string) (problem string)) kind {
+	literal := k.check
 	k.check = func(c *checker, p place) {
 		if _, ok := p.value.(map[string]any); ok {
-			reference(dst).check(c, p)
+			reference(use).check(c, p)
 			return
 		}
-		literal.check(c, p)
+		literal(c, p)
 	}
 	return k
 }
@@ -48,13 +55,13 @@ func keep(dst *Secret, text string) (problem string) {
 	return ""
 }
 
-// reference is a table that says where a secret is.
-func reference(dst *Secret) kind {
+// reference is a table that says where a text is.
+func reference(use func(text string) (problem string)) kind {
 	var variable, file string
 	env := matching(kind{name: "variable's name", hint: "a variable's name is of letters, digits and _"}, &variable, envPattern, 255)
 	keys := []key{
-		{name: "env", kind: fetched(env, dst, &variable, "environment variable", fromEnv)},
-		{name: "file", kind: fetched(path(&file), dst, &file, "file", fromFile)},
+		{name: "env", kind: fetched(env, use, &variable, "environment variable", fromEnv)},
+		{name: "file", kind: fetched(path(&file), use, &file, "file", fromFile)},
 	}
 	return table(keys, rule{[]string{"env", "file"}, func() (string, string) {
 		if (variable == "") == (file == "") {
@@ -64,8 +71,11 @@ func reference(dst *Secret) kind {
 	}})
 }
 
-// fetched is a kind whose value names where a secret is, and fetches it.
-func fetched(k kind, dst *Secret, from *string, what string, fetch func(string) (string, error)) kind {
+// fetched is a kind whose value names where a text is, and fetches it.
+func fetched(
+	k kind, use func(text string) (problem string),
+	from *string, what string, fetch func(string) (string, error),
+) kind {
 	check := k.check
 	k.check = func(c *checker, p place) {
 		if !c.clean(func() { check(c, p) }) {
@@ -79,7 +89,7 @@ func fetched(k kind, dst *Secret, from *string, what string, fetch func(string) 
 			})
 			return
 		}
-		if problem := keep(dst, text); problem != "" {
+		if problem := use(text); problem != "" {
 			c.fault(p, fmt.Sprintf("%s %s %s", what, *from, problem), "")
 		}
 	}

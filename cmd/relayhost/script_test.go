@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/relayhost/relayhost/plugins"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"relayhost": main,
+		"upcase":    writeUpcase,
+		"await":     await,
+	})
+}
+
+// TestScripts runs the scripts of testdata/script, one or more for every
+// command, with the real binary, real servers and real signals. Besides
+// testscript's own commands there are:
+//
+//	upcase FILE          writes the plugin upcase
+//	await FILE TEXT      waits until the file has the text
+//	freeport VAR         sets VAR to a port that nobody listens on
+func TestScripts(t *testing.T) {
+	cache := t.TempDir() // compiling the plugin anew in each script would take most of the time
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("XDG_CACHE_HOME", cache)
+			e.Setenv("HOME", e.WorkDir)
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"freeport": freePort},
+	})
+}
+
+func freePort(ts *testscript.TestScript, _ bool, args []string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Setenv(args[0], fmt.Sprint(l.Addr().(*net.TCPAddr).Port))
+	ts.Check(l.Close())
+}
+
+func writeUpcase() {
+	if err := os.WriteFile(os.Args[1], plugins.Upcase, 0o600); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// await polls, because the file is another process's and the program has no
+// other way to say how far it is.
+func await() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	look := time.NewTicker(10 * time.Millisecond)
+	defer look.Stop()
+	for {
+		text, _ := os.ReadFile(filepath.Clean(os.Args[1]))
+		if strings.Contains(string(text), os.Args[2]) {
+			return
+		}
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			fmt.Fprintf(os.Stderr, "waited for %q in %s, which has:\n%s\n", os.Args[2], os.Args[1], text)
+			os.Exit(1)
+		}
+	}
+}

@@ -1,0 +1,129 @@
+package config_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/relayhost/relayhost/host/config"
+)
+
+const secretText = "a2V5OnNlY3JldA=="
+
+func TestDefaults(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", "/cache")
+	c, message := parse(smallest + "[pipeline.batchers.default]\n")
+	if message != "" {
+		t.Fatal(message)
+	}
+	p := c.Pipelines[0]
+	if p.Producer.Token.Reveal() != secretText {
+		t.Error("the token is not what the file says")
+	}
+	p.Producer.Token = config.Secret{}
+	p.Processors.Concurrency = 0 // the machine's
+	want := config.Pipeline{
+		Name: "users", Shutdown: 30 * time.Second,
+		Producer: config.Producer{
+			Type: "eventrelay", DestinationID: "6b0a4f3e-8f0c-4c1d-9a55-0d6f3a1e2b7c",
+			Host: "localhost", Port: 50051, PullInterval: 5 * time.Second, Concurrency: 1,
+		},
+		Plugin:     config.Plugin{Module: "upcase.wasm", Config: json.RawMessage("{}")},
+		Processors: config.Processors{MaxDemand: 10, MinDemand: 5},
+		Batchers: []config.Batcher{{
+			Name: "default", Concurrency: 1, BatchSize: 100, BatchTimeout: time.Second, Sink: "stdout",
+		}},
+	}
+	if diff := cmp.Diff(want, p, cmp.AllowUnexported(config.Secret{}), cmp.Comparer(func(a, b config.Secret) bool { return a.Reveal() == b.Reveal() })); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Every key of every table, in the notations that TOML has.
+func TestFull(t *testing.T) {
+	t.Setenv("RELAYHOST_TOKEN", "from-the-environment")
+	c, err := config.Load("testdata/full.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	users, orders := c.Pipelines[0], c.Pipelines[1]
+	for what, same := range map[string]bool{
+		"cache_dir":           c.CacheDir == filepath.Join("testdata", "cache"),
+		"token of a variable": users.Producer.Token.Reveal() == "from-the-environment",
+		"token of a file":     orders.Producer.Token.Reveal() != "" && !strings.HasSuffix(orders.Producer.Token.Reveal(), "\n"),
+		"absolute path":       users.Producer.CACertFile == "/etc/relay/ca.pem",
+		"relative path":       users.Producer.CertFile == filepath.Join("testdata", "certs", "client.pem"),
+		"port":                users.Producer.Port == 50052,
+		"tls by cacertfile":   orders.Producer.TLS,
+		"min_demand":          orders.Processors.MinDemand == 2,
+		"sorted batchers":     users.Batchers[0].Name == "default" && users.Batchers[1].Name == "s3",
+	} {
+		if !same {
+			t.Errorf("%s is not as the file says: %+v", what, c)
+		}
+	}
+	golden(t, "testdata/full.json", string(users.Plugin.Config)+"\n")
+}
+
+// A secret shows in nothing that prints a configuration.
+func TestSecretsAreHidden(t *testing.T) {
+	c, message := parse(smallest)
+	if message != "" {
+		t.Fatal(message)
+	}
+	var out bytes.Buffer
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
+		fmt.Fprintf(&out, verb+"\n", c)
+		fmt.Fprintf(&out, verb+"\n", c.Pipelines[0].Producer.Token)
+	}
+	if err := json.NewEncoder(&out).Encode(c); err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range []slog.Handler{slog.NewTextHandler(&out, nil), slog.NewJSONHandler(&out, nil)} {
+		slog.New(h).Info("loaded", "config", c, "token", c.Pipelines[0].Producer.Token)
+	}
+	if strings.Contains(out.String(), secretText) || strings.Contains(out.String(), fmt.Sprintf("%x", secretText)) {
+		t.Errorf("the token shows in:\n%s", out.String())
+	}
+	if !strings.Contains(out.String(), "[redacted]") {
+		t.Error("nothing says that something is hidden")
+	}
+}
+
+// The repo's example is a file without a fault, and shows every key.
+func TestExample(t *testing.T) {
+	text, err := os.ReadFile("../../relayhost.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	tokens := filepath.Join(dir, "eventrelay-data", "tokens")
+	for file, content := range map[string]string{
+		"users.consumer": secretText + "\n", "users.destination": "6b0a4f3e-8f0c-4c1d-9a55-0d6f3a1e2b7c\n",
+	} {
+		if err := os.MkdirAll(tokens, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(tokens, file), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := config.Parse(filepath.Join(dir, "relayhost.toml"), text); err != nil {
+		t.Error(err)
+	}
+	for _, key := range config.KeyNames() {
+		if key != "<name>" && !strings.Contains(string(text), key) {
+			t.Errorf("the example does not show %s", key)
+		}
+	}
+}
+
+func TestReference(t *testing.T) { golden(t, "../../docs/config.md", config.Reference()) }

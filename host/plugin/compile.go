@@ -1,0 +1,90 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/tetratelabs/wazero"
+)
+
+// ErrClosed is the error of an engine that was closed.
+var ErrClosed = errors.New("plugin engine is closed")
+
+// compiled is machine code, and the runtime that can run it.
+type compiled struct {
+	wazero.CompiledModule
+	runtime wazero.Runtime
+}
+
+// meter is the seam of host/plugin/meter: it takes a verified module and
+// returns the one that is compiled in its place, which counts what it executes
+// and can be interrupted. Until then modules run as they are.
+func meter(file []byte) ([]byte, error) { return file, nil }
+
+// compile compiles one module at a time. If that fails with the cache but not
+// without it, the cache is to blame and dropped.
+func (e *Engine) compile(ctx context.Context, file []byte) (*compiled, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.runtime == nil {
+		return nil, ErrClosed
+	}
+	if e.cache == nil {
+		return compileWith(ctx, e.runtime, file)
+	}
+	code, cacheErr := e.compileCached(ctx, file)
+	if cacheErr == nil {
+		return code, nil
+	}
+	runtime, err := e.newRuntime(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	code, err = compileWith(ctx, runtime, file)
+	if err != nil {
+		e.closers = e.closers[:len(e.closers)-1]
+		return nil, errors.Join(err, runtime.Close(ctx))
+	}
+	e.log.Warn("going on without the compilation cache", "dir", e.cache.dir, "error", cacheErr)
+	e.runtime, e.cache = runtime, nil
+	return code, nil
+}
+
+func (e *Engine) compileCached(ctx context.Context, file []byte) (*compiled, error) {
+	removed, err := e.cache.purge()
+	if err != nil {
+		return nil, err
+	}
+	if removed > 0 {
+		e.log.Warn("damaged entries removed from the compilation cache", "dir", e.cache.dir, "entries", removed)
+	}
+	code, err := compileWith(ctx, e.runtime, file)
+	if err == nil {
+		e.cache.seal()
+	}
+	return code, err
+}
+
+func compileWith(ctx context.Context, runtime wazero.Runtime, file []byte) (*compiled, error) {
+	code := &compiled{runtime: runtime}
+	err := guard(func() (err error) {
+		code.CompiledModule, err = runtime.CompileModule(ctx, file)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return code, nil
+}
+
+// guard makes an error of a panic, for the parts of wazero that work on what a
+// module says: a bug there must not cost more than that module.
+func guard(f func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("the engine panicked: %v", r)
+		}
+	}()
+	return f()
+}

@@ -1,0 +1,73 @@
+package plugin
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/tetratelabs/wazero/sys"
+
+	"github.com/relayhost/relayhost/host/message"
+)
+
+const (
+	// maxReason bounds the text of a failure, in bytes.
+	maxReason = 1 << 10
+	// maxFrames is how many calls of a guest's stack a reason names.
+	maxFrames = 5
+)
+
+// fault is why a call failed so that its instance must go.
+type fault struct {
+	kind   message.Kind
+	reason string
+}
+
+func (f *fault) outcome() message.Outcome { return message.Failed(f.kind, f.reason) }
+
+// during says at which step of an instance's life the fault happened.
+func (f *fault) during(step string) *fault {
+	return &fault{kind: f.kind, reason: step + ": " + f.reason}
+}
+
+// breach is a fault of a guest that breaks the contract.
+func breach(format string, args ...any) *fault {
+	return &fault{kind: message.ABI, reason: printable(fmt.Sprintf(format, args...), maxReason)}
+}
+
+// failure is the fault of an error that wazero returned from a call.
+func failure(err error) *fault {
+	var exit *sys.ExitError
+	if errors.As(err, &exit) {
+		return &fault{kind: message.Exit, reason: fmt.Sprintf("the plugin called proc_exit(%d)", exit.ExitCode())}
+	}
+	return &fault{kind: message.Trap, reason: trapReason(err)}
+}
+
+// trapReason makes one bounded line of wazero's error, which is the reason and
+// below it the stack, innermost call first.
+func trapReason(err error) string {
+	reason, stack, _ := strings.Cut(err.Error(), "\nwasm stack trace:\n\t")
+	reason = strings.TrimSuffix(reason, " (recovered by wazero)")
+	if frames := frameNames(stack); len(frames) > 0 {
+		reason += " in " + strings.Join(frames, " < ")
+	}
+	return printable(reason, maxReason)
+}
+
+// frameNames cuts the function names out of lines like ".name(i32,i32) i64".
+func frameNames(stack string) []string {
+	stack, _, _ = strings.Cut(stack, "\n\n") // a stack of Go's may follow
+	var names []string
+	for line := range strings.SplitSeq(stack, "\n\t") {
+		name, _, ok := strings.Cut(strings.TrimPrefix(line, "."), "(")
+		if !ok {
+			continue
+		}
+		if len(names) == maxFrames {
+			return append(names, "…")
+		}
+		names = append(names, name)
+	}
+	return names
+}

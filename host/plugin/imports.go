@@ -1,0 +1,117 @@
+package plugin
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
+	"github.com/tetratelabs/wazero/sys"
+
+	"github.com/relayhost/relayhost/abi"
+	"github.com/relayhost/relayhost/host/plugin/wasm"
+)
+
+// maxSleep is the longest sleep that a guest may ask for at once.
+const maxSleep = 10 * time.Second
+
+var (
+	errLogRange = errors.New("the text of relay_v1.log does not lie in the memory")
+	errSleep    = fmt.Errorf("the plugin asked to sleep for longer than %v", maxSleep)
+)
+
+var logType = wasm.FuncType{Params: []wasm.ValueType{wasm.I32, wasm.I32, wasm.I32}}
+
+// defineImports gives a runtime what a plugin may import.
+func defineImports(ctx context.Context, runtime wazero.Runtime) error {
+	_, err := runtime.NewHostModuleBuilder(abi.ImportModule).
+		NewFunctionBuilder().
+		WithGoModuleFunction(api.GoModuleFunc(hostLog), apiTypes(logType.Params), nil).
+		Export(abi.ImportLog).
+		Instantiate(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = wasi_snapshot_preview1.Instantiate(ctx, runtime)
+	return err
+}
+
+// hostLog is relay_v1.log(level, ptr, len). Its panic becomes a trap.
+func hostLog(ctx context.Context, module api.Module, stack []uint64) {
+	text, ok := module.Memory().Read(api.DecodeU32(stack[1]), api.DecodeU32(stack[2]))
+	if !ok {
+		panic(errLogRange)
+	}
+	if log, ok := ctx.Value(guestLogKey{}).(*guestLog); ok {
+		log.line(slogLevel(api.DecodeI32(stack[0])), abi.ImportLog, text)
+	}
+}
+
+// noAuthority is the WASI world of every instance: time and randomness are
+// real, and there is nothing else.
+func noAuthority() wazero.ModuleConfig {
+	start := time.Now()
+	return wazero.NewModuleConfig().
+		WithName("").         // instances do not see each other
+		WithStartFunctions(). // _initialize is called with the instance's own checks
+		WithRandSource(rand.Reader).
+		WithWalltime(walltime, sys.ClockResolution(time.Microsecond)).
+		// Never 0: Go's runtime refuses to start then.
+		WithNanotime(func() int64 { return 1 + int64(time.Since(start)) }, sys.ClockResolution(time.Microsecond)).
+		WithNanosleep(sleep).
+		WithOsyield(runtime.Gosched)
+}
+
+func walltime() (sec int64, nsec int32) {
+	now := time.Now()
+	return now.Unix(), int32(now.Nanosecond()) //nolint:gosec // below 1e9
+}
+
+// sleep really sleeps, since a guest that is woken at once spins; and it is
+// bounded, since nothing can wake the guest. What asks for more traps: to be
+// woken early would be a lie.
+func sleep(ns int64) {
+	if time.Duration(ns) > maxSleep {
+		panic(errSleep)
+	}
+	time.Sleep(time.Duration(ns))
+}
+
+// wasiTypes has the type of every WASI function that wazero offers.
+var wasiTypes = sync.OnceValues(func() (map[string]wasm.FuncType, error) {
+	ctx := context.Background()
+	runtime := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigInterpreter())
+	defer runtime.Close(ctx) //nolint:errcheck // nothing runs in it
+	module, err := wasi_snapshot_preview1.NewBuilder(runtime).Compile(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list WASI functions: %w", err)
+	}
+	types := make(map[string]wasm.FuncType)
+	for name, f := range module.ExportedFunctions() {
+		types[name] = wasm.FuncType{Params: wasmTypes(f.ParamTypes()), Results: wasmTypes(f.ResultTypes())}
+	}
+	return types, nil
+})
+
+// wazero's value types are the binary format's, as ours are.
+func wasmTypes(types []api.ValueType) []wasm.ValueType {
+	converted := make([]wasm.ValueType, len(types))
+	for i, t := range types {
+		converted[i] = wasm.ValueType(t)
+	}
+	return converted
+}
+
+func apiTypes(types []wasm.ValueType) []api.ValueType {
+	converted := make([]api.ValueType, len(types))
+	for i, t := range types {
+		converted[i] = api.ValueType(t)
+	}
+	return converted
+}

@@ -1,0 +1,190 @@
+package plugin
+
+import (
+	"context"
+	"log/slog"
+	"math"
+
+	"github.com/tetratelabs/wazero/api"
+
+	"github.com/relayhost/relayhost/abi"
+)
+
+// maxOutput is the longest output frame that the host takes, in bytes.
+const maxOutput = 64 << 20
+
+// instance is one instance of a module. It belongs to one goroutine at a time:
+// wazero gives wrong results without an error otherwise.
+type instance struct {
+	// ctx carries log to host functions; kept, so that a call makes nothing.
+	ctx            context.Context
+	log            *guestLog
+	stdout, stderr lineWriter
+	module         api.Module
+	memory         api.Memory
+
+	buffer, message, batch, teardown api.Function
+
+	// stack is the parameters and results of a call.
+	stack [2]uint64
+	// The input buffer that relay_buffer returned last, and the size that was
+	// asked for; 0 before the first time.
+	bufferPtr, bufferSize uint32
+}
+
+// frame is what an input is made of: [abi.Message], [abi.Batch] or
+// [abi.Configure].
+type frame interface {
+	Size() int
+	Append(dst []byte) []byte
+}
+
+// newInstance makes an instance that is ready for messages: it runs the start
+// function, _initialize and configure.
+func (p *Plugin) newInstance(ctx context.Context, log *guestLog) (*instance, *fault) {
+	in := &instance{log: log, ctx: context.WithValue(context.WithoutCancel(ctx), guestLogKey{}, log)}
+	in.stdout = lineWriter{log: log, level: slog.LevelInfo, source: "stdout"}
+	in.stderr = lineWriter{log: log, level: slog.LevelWarn, source: "stderr"}
+	log.call = "start"
+	err := guard(func() (err error) {
+		config := p.engine.config.WithStdout(&in.stdout).WithStderr(&in.stderr)
+		in.module, err = p.code.runtime.InstantiateModule(in.ctx, p.code.CompiledModule, config)
+		return err
+	})
+	if err != nil {
+		in.flush()
+		return nil, failure(err).during("start")
+	}
+	in.bind()
+	if f := in.prepare(abi.Configure{Pipeline: p.settings.Pipeline, Config: p.settings.Config}); f != nil {
+		in.close()
+		return nil, f
+	}
+	return in, nil
+}
+
+func (in *instance) bind() {
+	in.memory = in.module.Memory()
+	in.buffer = in.module.ExportedFunction(abi.ExportBuffer)
+	in.message = in.module.ExportedFunction(abi.ExportHandleMessage)
+	in.batch = in.module.ExportedFunction(abi.ExportHandleBatch)
+	in.teardown = in.module.ExportedFunction(abi.ExportTeardown)
+}
+
+func (in *instance) prepare(config abi.Configure) *fault {
+	if f := in.run(abi.ExportInitialize, in.module.ExportedFunction(abi.ExportInitialize)); f != nil {
+		return f.during(abi.ExportInitialize)
+	}
+	configure := in.module.ExportedFunction(abi.ExportConfigure)
+	if configure == nil {
+		return nil
+	}
+	output, f := in.call(abi.ExportConfigure, configure, &config)
+	if f != nil {
+		return f.during(abi.ExportConfigure)
+	}
+	return parseConfigured(output)
+}
+
+// run calls a function without parameters, if the module has it.
+func (in *instance) run(name string, fn api.Function) *fault {
+	if fn == nil {
+		return nil
+	}
+	in.log.call = name
+	if err := fn.CallWithStack(in.ctx, in.stack[:]); err != nil {
+		return failure(err)
+	}
+	return nil
+}
+
+// call writes an input to the instance's buffer, calls a handler, and returns
+// its output, which lies in the instance's memory: it is valid until the next
+// call.
+func (in *instance) call(name string, fn api.Function, input frame) ([]byte, *fault) {
+	size := input.Size()
+	view, f := in.input(size)
+	if f != nil {
+		return nil, f
+	}
+	input.Append(view[:0])
+	in.log.call = name
+	in.stack = [2]uint64{uint64(in.bufferPtr), uint64(size)} //nolint:gosec // a length
+	if err := fn.CallWithStack(in.ctx, in.stack[:]); err != nil {
+		return nil, failure(err)
+	}
+	return in.output(in.stack[0])
+}
+
+// input returns size bytes of the input buffer. They are the guest's memory
+// itself, valid until a guest runs: memory.grow moves it.
+func (in *instance) input(size int) ([]byte, *fault) {
+	if size > math.MaxInt32 {
+		return nil, breach("the input of %d bytes is larger than a plugin can take", size)
+	}
+	if in.bufferPtr == 0 || size > int(in.bufferSize) {
+		if f := in.askBuffer(max(uint32(size), 1)); f != nil { //nolint:gosec // checked above
+			return nil, f
+		}
+	}
+	view, ok := in.memory.Read(in.bufferPtr, uint32(size)) //nolint:gosec // checked above
+	if !ok {
+		return nil, breach("the input buffer no longer lies in the memory")
+	}
+	return view, nil
+}
+
+func (in *instance) askBuffer(size uint32) *fault {
+	in.log.call = abi.ExportBuffer
+	in.stack[0] = uint64(size)
+	if err := in.buffer.CallWithStack(in.ctx, in.stack[:]); err != nil {
+		return failure(err).during(abi.ExportBuffer)
+	}
+	ptr := api.DecodeU32(in.stack[0])
+	if ptr == 0 {
+		return breach("relay_buffer(%d) returned 0: the plugin has no room for the input", size)
+	}
+	if _, ok := in.memory.Read(ptr, size); !ok {
+		return breach("relay_buffer(%d) returned %d, but the memory ends at %d", size, ptr, in.memory.Size())
+	}
+	in.bufferPtr, in.bufferSize = ptr, size
+	return nil
+}
+
+func (in *instance) output(packed uint64) ([]byte, *fault) {
+	ptr, size := abi.Unpack(packed)
+	if size == 0 {
+		return nil, nil
+	}
+	if size > maxOutput {
+		return nil, breach("the output has %d bytes, more than %d", size, maxOutput)
+	}
+	view, ok := in.memory.Read(ptr, size)
+	if !ok {
+		return nil, breach("the output of %d bytes at %d does not lie in the memory, which ends at %d",
+			size, ptr, in.memory.Size())
+	}
+	return view, nil
+}
+
+// retire gives the instance back in an orderly way.
+func (in *instance) retire() *fault {
+	f := in.run(abi.ExportTeardown, in.teardown)
+	in.close()
+	if f != nil {
+		return f.during(abi.ExportTeardown)
+	}
+	return nil
+}
+
+// close ends an instance, whatever its state.
+func (in *instance) close() {
+	in.flush()
+	// It closes no file and no connection, so that there is nothing to fail.
+	_ = in.module.Close(in.ctx)
+}
+
+func (in *instance) flush() {
+	in.stdout.flush()
+	in.stderr.flush()
+}

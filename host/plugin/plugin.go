@@ -1,0 +1,176 @@
+// Package plugin runs WebAssembly modules as message handlers, on wazero. An
+// [Engine] from [Open] loads a module with [Engine.Load]; the [Plugin] makes a
+// [Slot] for each processor and batcher; a slot handles messages. abi/SPEC.md is
+// the contract with the module.
+//
+// # A module's life
+//
+// Load verifies the file statically ([Verify]), rewrites it so that it can be
+// metered (a seam so far), compiles it, and makes the first instance, so that
+// whatever fails at the start fails at load, with a [*Refusal]. A slot keeps
+// one instance from call to call, and replaces it when it failed.
+//
+// # What a module may do
+//
+// Compute, log, tell the time, sleep for up to 10 s at once, and draw random
+// bytes. There are no files, environment, arguments or sockets behind WASI.
+// Time and memory: an instance has at most Options.MemoryPages; what bounds its
+// time comes with metering, so until then a module that never returns holds its
+// slot for ever.
+//
+// # What a call costs
+//
+// Nothing is looked up, started or allocated for a call, save what a message
+// keeps: its new data and the names that route it.
+package plugin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+)
+
+// Settings is what a pipeline says about its plugin.
+type Settings struct {
+	// Pipeline is the pipeline's name.
+	Pipeline string
+	// Config is the plugin's config table as JSON text, an object; the module's
+	// configure gets it. Defaults to "{}".
+	Config string
+	// NeedBatch: the pipeline has batchers, so handle_batch is required.
+	NeedBatch bool
+}
+
+// Plugin is a module that was loaded for a pipeline.
+type Plugin struct {
+	name     string
+	digest   string
+	engine   *Engine
+	settings Settings
+	code     *compiled
+	log      *slog.Logger
+
+	mu    sync.Mutex
+	first *Slot // with the instance that Load made, until NewSlot takes it
+	slots int   // made and not closed
+	last  int   // the last slot's number
+}
+
+// CloseError says that teardown failed.
+type CloseError struct {
+	Plugin, Reason string
+}
+
+func (e *CloseError) Error() string { return "close plugin " + e.Plugin + ": " + e.Reason }
+
+// Load makes a plugin of a module; name is what logs and errors call it. The
+// error is a [*Refusal] if the module is to blame. The file is not kept.
+func (e *Engine) Load(ctx context.Context, name string, file []byte, settings Settings) (*Plugin, error) {
+	if err := Verify(name, file, Requirements{Batch: settings.NeedBatch, MemoryPages: e.memoryPages}); err != nil {
+		return nil, err
+	}
+	p := &Plugin{name: name, digest: Digest(file), engine: e, settings: settings}
+	if p.settings.Config == "" {
+		p.settings.Config = "{}"
+	}
+	p.log = e.log.With("pipeline", settings.Pipeline, "plugin", name, "digest", p.digest[:12])
+	metered, err := meter(file)
+	if err != nil {
+		return nil, p.refuse("it cannot be metered: " + err.Error())
+	}
+	if p.code, err = e.compile(ctx, metered); errors.Is(err, ErrClosed) {
+		return nil, err
+	} else if err != nil {
+		return nil, p.refuse("it does not compile: " + printable(err.Error(), maxReason))
+	}
+	if f := p.start(ctx); f != nil {
+		return nil, errors.Join(p.refuse(f.reason), p.code.Close(ctx))
+	}
+	return p, nil
+}
+
+func (p *Plugin) refuse(problem string) *Refusal {
+	return &Refusal{Plugin: p.name, Digest: p.digest, Problems: []string{problem}}
+}
+
+// start makes the first slot, so that a module that cannot start is found out.
+func (p *Plugin) start(ctx context.Context) *fault {
+	slot, f := p.newSlot(ctx)
+	p.first = slot
+	return f
+}
+
+// Name is the name that the plugin was loaded under.
+func (p *Plugin) Name() string { return p.name }
+
+// Digest is the SHA-256 of the module's file, in hex.
+func (p *Plugin) Digest() string { return p.digest }
+
+// NewSlot makes a slot with an instance of its own. Of ctx only the values are
+// used, also by later instances.
+func (p *Plugin) NewSlot(ctx context.Context) (*Slot, error) {
+	if slot := p.takeFirst(); slot != nil {
+		return slot, nil
+	}
+	slot, f := p.newSlot(ctx)
+	if f != nil {
+		return nil, fmt.Errorf("start plugin %s: %s", p.name, f.reason)
+	}
+	return slot, nil
+}
+
+func (p *Plugin) takeFirst() *Slot {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	slot := p.first
+	p.first = nil
+	return slot
+}
+
+func (p *Plugin) newSlot(ctx context.Context) (*Slot, *fault) {
+	s := &Slot{plugin: p, ctx: context.WithoutCancel(ctx), limit: newLogLimit()}
+	s.logger = p.log.With("slot", p.number())
+	instance, f := p.newInstance(s.ctx, s.newLog())
+	if f != nil {
+		p.release()
+		s.limit.report(s.logger)
+		return nil, f
+	}
+	s.instance = instance
+	return s, nil
+}
+
+func (p *Plugin) number() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.slots++
+	p.last++
+	return p.last
+}
+
+func (p *Plugin) release() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.slots--
+}
+
+func (p *Plugin) open() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.slots
+}
+
+// Close gives the plugin's code back. Its slots must have been closed; if one
+// is open, Close does nothing but return an error.
+func (p *Plugin) Close(ctx context.Context) error {
+	var err error
+	if first := p.takeFirst(); first != nil {
+		err = first.Close(ctx)
+	}
+	if n := p.open(); n > 0 {
+		return fmt.Errorf("close plugin %s: %d of its slots are open", p.name, n)
+	}
+	return errors.Join(err, p.code.Close(ctx))
+}

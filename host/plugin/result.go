@@ -1,0 +1,128 @@
+package plugin
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+
+	"github.com/relayhost/relayhost/abi"
+	"github.com/relayhost/relayhost/host/message"
+)
+
+// maxRecords is how many records a batch may put out.
+const maxRecords = 1 << 16
+
+// parsePatch reads the output of handle_message and copies what the message
+// keeps.
+func parsePatch(output []byte) (message.Patch, *fault) {
+	if len(output) == 0 {
+		return message.Patch{}, nil
+	}
+	r, f := parseSingle(abi.ExportHandleMessage, output)
+	if f != nil {
+		return message.Patch{}, f
+	}
+	p := message.Patch{Outcome: outcome(&r)}
+	if !p.OK() {
+		return p, nil
+	}
+	p.Data = bytes.Clone(r.Data)
+	if p.SetBatcher = r.Batcher != nil; p.SetBatcher {
+		p.Batcher = *r.Batcher
+	}
+	if p.SetBatchKey = r.BatchKey != nil; p.SetBatchKey {
+		p.BatchKey = *r.BatchKey
+	}
+	if p.SetFlush = r.BatchMode != nil; p.SetFlush {
+		p.Flush = *r.BatchMode == abi.BatchModeFlush
+	}
+	return p, nil
+}
+
+func parseConfigured(output []byte) *fault {
+	r, f := parseSingle(abi.ExportConfigure, output)
+	if f == nil && r.Status != abi.StatusOK {
+		f = &fault{kind: message.Handler, reason: abi.ExportConfigure + ": " + reason(&r)}
+	}
+	return f
+}
+
+// parseSingle reads an output that is one MessageResult.
+func parseSingle(export string, output []byte) (abi.MessageResult, *fault) {
+	r, err := abi.ParseMessageResult(output)
+	if err != nil {
+		return r, breach("the output of %s: %v", export, err)
+	}
+	if r.Index != 0 {
+		return r, breach("the output of %s has index %d, want 0", export, r.Index)
+	}
+	return r, nil
+}
+
+func outcome(r *abi.MessageResult) message.Outcome {
+	if r.Status == abi.StatusOK {
+		return message.Outcome{}
+	}
+	return message.Outcome{Kind: message.Handler, Reason: reason(r), Retryable: r.Retryable}
+}
+
+func reason(r *abi.MessageResult) string {
+	return cmp.Or(printable(r.Reason, maxReason), "the plugin gave no reason")
+}
+
+// batchOutput is a slot's memory for the results of a batch: they are valid
+// until the next one.
+type batchOutput struct {
+	frame    []byte
+	outcomes []message.Outcome
+	records  []message.Record
+}
+
+// maxKept is the longest frame whose memory is kept for the next batch.
+const maxKept = 1 << 20
+
+var missing = message.Failed(message.Missing, "handle_batch returned no result for the message")
+
+// parse reads the output of handle_batch for n messages.
+func (o *batchOutput) parse(output []byte, n int) (message.BatchResult, *fault) {
+	o.reset(output, n)
+	err := abi.WalkBatchResult(o.frame, o.result, o.record)
+	if err != nil {
+		return message.BatchResult{}, breach("the output of handle_batch: %v", err)
+	}
+	return message.BatchResult{Outcomes: o.outcomes, Records: o.records}, nil
+}
+
+// reset copies the frame, since the instance's memory is the guest's, and
+// takes every message for missing.
+func (o *batchOutput) reset(output []byte, n int) {
+	if cap(o.frame) > maxKept {
+		o.frame = nil
+	}
+	o.frame = append(o.frame[:0], output...)
+	o.outcomes = o.outcomes[:0]
+	for range n {
+		o.outcomes = append(o.outcomes, missing)
+	}
+	clear(o.records)
+	o.records = o.records[:0]
+}
+
+func (o *batchOutput) result(r abi.MessageResult) error {
+	if int64(r.Index) >= int64(len(o.outcomes)) {
+		return fmt.Errorf("index %d is out of range, the batch has %d messages", r.Index, len(o.outcomes))
+	}
+	if o.outcomes[r.Index].Kind != message.Missing {
+		return fmt.Errorf("index %d occurs twice", r.Index)
+	}
+	o.outcomes[r.Index] = outcome(&r)
+	return nil
+}
+
+func (o *batchOutput) record(r abi.Record) error {
+	if len(o.records) == maxRecords {
+		return fmt.Errorf("there are more than %d records", maxRecords)
+	}
+	o.records = append(o.records, message.Record{Data: r.Data})
+	return nil
+}

@@ -1,0 +1,200 @@
+// Package relaytest runs a plugin's handlers natively in go test. What goes in
+// and comes out passes through the frames that a host and a plugin exchange,
+// so a handler sees here what it will see there. [Message] runs a message
+// handler, [Batch] a batch handler on what Message returned, [Configure] the
+// plugin's configuration.
+//
+// What a handler logs goes to the test's log. A handler that panics panics
+// here; in a host that would be a trap, and fail the message. Calls wait for
+// each other, as those of an instance do: a handler need not be safe for
+// concurrent use.
+package relaytest
+
+import (
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/relayhost/relayhost/abi"
+	relay "github.com/relayhost/relayhost/pdk/go"
+	"github.com/relayhost/relayhost/proto/eventrelay"
+)
+
+// Event is an event as EventRelay sends it.
+type Event = eventrelay.Event
+
+// Result is a message and what a message handler made of it.
+type Result struct {
+	Event *Event
+	// Attempt is counted from 1, which 0 stands for.
+	Attempt int
+	// Data replaces the event's data; nil where the handler left it.
+	Data []byte
+	// Batcher and BatchKey are where the handler routed the message; empty
+	// where it left that.
+	Batcher, BatchKey string
+	// Flush says that the handler asked to emit the open batch.
+	Flush bool
+	// Err is what the handler failed the message with: the host gets its text
+	// only. Retryable says that the handler marked it so.
+	Err       error
+	Retryable bool
+}
+
+// Message runs a message handler on an event. A nil handler stands for the one
+// that was registered by [relay.HandleMessage].
+func Message(t testing.TB, handler func(*relay.Message) error, event *Event) Result {
+	t.Helper()
+	return Retry(t, handler, Result{Event: event})
+}
+
+// Retry is [Message] for a message that was handled before: with its data and
+// its attempt, 2 for the second.
+func Retry(t testing.TB, handler func(*relay.Message) error, m Result) Result {
+	t.Helper()
+	frame := m.encode(t)
+	plugin := relay.Default
+	if handler != nil {
+		plugin = new(relay.Plugin)
+		plugin.HandleMessage(handler)
+	}
+	var answer abi.MessageResult
+	serve(t, func() (err error) {
+		answer, err = abi.ParseMessageResult(plugin.ServeMessage(frame.Append(nil)))
+		return err
+	})
+	return m.apply(answer)
+}
+
+// BatchResult is what a batch handler returned.
+type BatchResult struct {
+	// Records is what the handler emitted, for the sink.
+	Records []string
+	// Errs has for each message what it failed with, nil if it succeeded.
+	Errs []error
+}
+
+// Batch runs a batch handler on messages that [Message] returned, or on
+// literal ones: &Result{Event: …, Data: …} needs no handler before it. The
+// batcher and the batch key are the first message's, default and none if it
+// was not routed. A nil handler stands for the one that was registered by
+// [relay.HandleBatch].
+func Batch(t testing.TB, handler func(*relay.Batch) error, messages ...Result) BatchResult {
+	t.Helper()
+	batch := abi.Batch{Batcher: "default"}
+	for i, m := range messages {
+		if i == 0 && m.Batcher != "" {
+			batch.Batcher = m.Batcher
+		}
+		if i == 0 {
+			batch.BatchKey = m.BatchKey
+		}
+		batch.Messages = append(batch.Messages, m.encode(t))
+	}
+	plugin := relay.Default
+	if handler != nil {
+		plugin = new(relay.Plugin)
+		plugin.HandleBatch(handler)
+	}
+	var answer abi.BatchResult
+	serve(t, func() (err error) {
+		answer, err = abi.ParseBatchResult(plugin.ServeBatch(batch.Append(nil)))
+		return err
+	})
+	return batchResult(answer, len(messages))
+}
+
+// Configure runs a configure function on a config table, written as JSON, and
+// returns the error with which it refused it, or nil. A nil function stands
+// for the one that was registered by [relay.Configure].
+func Configure(t testing.TB, configure func(relay.Config) error, json string) error {
+	t.Helper()
+	plugin := relay.Default
+	if configure != nil {
+		plugin = new(relay.Plugin)
+		plugin.Configure(configure)
+	}
+	var answer abi.MessageResult
+	frame := abi.Configure{Pipeline: "test", Config: json}.Append(nil)
+	serve(t, func() (err error) {
+		answer, err = abi.ParseMessageResult(plugin.ServeConfigure(frame))
+		return err
+	})
+	return failed(answer)
+}
+
+func (m Result) encode(t testing.TB) abi.Message {
+	t.Helper()
+	event, err := proto.Marshal(m.Event)
+	if err != nil {
+		t.Fatalf("encode event: %v", err)
+	}
+	return abi.Message{Event: event, Data: m.Data, Attempt: uint32(max(m.Attempt, 1))} //nolint:gosec // a test's own
+}
+
+// apply is what a host does with the answer: a failed message keeps what it was.
+func (m Result) apply(answer abi.MessageResult) Result {
+	m.Err, m.Retryable = failed(answer), answer.Retryable
+	if m.Err != nil {
+		return m
+	}
+	if answer.Data != nil {
+		m.Data = append([]byte{}, answer.Data...)
+	}
+	if answer.Batcher != nil {
+		m.Batcher = *answer.Batcher
+	}
+	if answer.BatchKey != nil {
+		m.BatchKey = *answer.BatchKey
+	}
+	if answer.BatchMode != nil {
+		m.Flush = *answer.BatchMode == abi.BatchModeFlush
+	}
+	return m
+}
+
+func batchResult(answer abi.BatchResult, size int) BatchResult {
+	result := BatchResult{Errs: make([]error, size)}
+	for i := range result.Errs {
+		result.Errs[i] = errors.New("the batch handler's answer has no result for this message")
+	}
+	for _, r := range answer.Results {
+		result.Errs[r.Index] = failed(r)
+	}
+	for _, r := range answer.Records {
+		result.Records = append(result.Records, string(r.Data))
+	}
+	return result
+}
+
+func failed(r abi.MessageResult) error {
+	if r.Status == abi.StatusOK {
+		return nil
+	}
+	return errors.New(r.Reason)
+}
+
+// one holds the calls apart: the registered plugin and the log are shared.
+var one sync.Mutex
+
+func serve(t testing.TB, call func() error) {
+	t.Helper()
+	one.Lock()
+	defer one.Unlock()
+	before := relay.LogTo(testLog{t})
+	defer relay.LogTo(before)
+	if err := call(); err != nil {
+		t.Fatalf("read the plugin's answer: %v", err)
+	}
+}
+
+type testLog struct{ t testing.TB }
+
+func (l testLog) Write(line []byte) (int, error) {
+	l.t.Helper()
+	l.t.Log(strings.TrimSuffix(string(line), "\n"))
+	return len(line), nil
+}
