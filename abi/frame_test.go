@@ -1,0 +1,295 @@
+package abi_test
+
+import (
+	"bytes"
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/relayhost/relayhost/abi"
+	eventpb "github.com/relayhost/relayhost/proto/eventrelay"
+	pb "github.com/relayhost/relayhost/proto/relayhost"
+)
+
+func pointer[T any](v T) *T { return &v }
+
+// marshal is what the protobuf library writes.
+func marshal(t testing.TB, m proto.Message) []byte {
+	t.Helper()
+	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+var event = &eventpb.Event{
+	Id: "7ea8e8b4", Name: "user.created", Topic: "users", Data: `{"n": 1}`, Source: "MyApp",
+	GroupKey: "g", ReferenceKey: "r", TraceKey: "t", UserKey: "u", AnonymousKey: "a",
+	OccurredAt: "2026-01-02T03:04:05Z", Context: map[string]string{"ip": "127.0.0.1", "k": "é"},
+	Offset: 1256560, Errors: []string{"e"}, DataSchema: "null", PrevId: "p", AvailableAt: "2026-01-02T03:04:06Z",
+}
+
+// Each frame is the bytes that the protobuf library writes for the schema, and
+// is read back to the same.
+func TestFramesAreProtobuf(t *testing.T) {
+	eventBytes := marshal(t, event)
+	message := abi.Message{Event: eventBytes, Data: []byte("BILL"), Attempt: 300}
+	messagePB := &pb.Message{Event: event, Data: []byte("BILL"), Attempt: 300}
+	result := abi.MessageResult{
+		Index: 7, Status: abi.StatusFailed, Reason: "no person", Retryable: true, Data: []byte{},
+		Batcher: pointer("audit"), BatchKey: pointer(""), BatchMode: pointer(abi.BatchModeBulk),
+	}
+	resultPB := &pb.MessageResult{
+		Index: 7, Status: pb.Status_STATUS_FAILED, Reason: "no person", Retryable: true, Data: []byte{},
+		Batcher: pointer("audit"), BatchKey: pointer(""), BatchMode: pointer(pb.BatchMode_BATCH_MODE_BULK),
+	}
+	batch := abi.Batch{
+		Batcher: "default", BatchKey: "k", Trigger: abi.TriggerFlush,
+		Messages: []abi.Message{message, {Event: eventBytes}},
+	}
+	for _, c := range []struct {
+		name   string
+		frame  []byte
+		size   int
+		schema proto.Message
+		parse  func([]byte) (any, error)
+		want   any
+	}{
+		{"message", message.Append(nil), message.Size(), messagePB, parser(abi.ParseMessage), message},
+		{"message result", result.Append(nil), result.Size(), resultPB, parser(abi.ParseMessageResult), result},
+		{"nothing changed", abi.MessageResult{}.Append(nil), 0, &pb.MessageResult{}, parser(abi.ParseMessageResult), abi.MessageResult{}},
+		{
+			"batch", batch.Append(nil), batch.Size(), &pb.Batch{
+				Batcher: "default", BatchKey: "k", Trigger: pb.Trigger_TRIGGER_FLUSH,
+				Messages: []*pb.Message{messagePB, {Event: event}},
+			}, parser(abi.ParseBatch), batch,
+		},
+		{
+			"configure", abi.Configure{Pipeline: "users", Config: "{}"}.Append(nil), 11,
+			&pb.Configure{Pipeline: "users", Config: "{}"}, parser(abi.ParseConfigure), abi.Configure{Pipeline: "users", Config: "{}"},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if len(c.frame) != c.size {
+				t.Errorf("Size is %d, Append wrote %d", c.size, len(c.frame))
+			}
+			// A map has no order of its own: what counts is what it decodes to.
+			decoded := c.schema.ProtoReflect().New().Interface()
+			if err := proto.Unmarshal(c.frame, decoded); err != nil || !proto.Equal(decoded, c.schema) {
+				t.Errorf("the library reads %v, %v, want %v", decoded, err, c.schema)
+			}
+			got, err := c.parse(marshal(t, c.schema))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func parser[T any](parse func([]byte) (T, error)) func([]byte) (any, error) {
+	return func(b []byte) (any, error) { return parse(b) }
+}
+
+func TestBatchResult(t *testing.T) {
+	r := abi.BatchResult{
+		Results: []abi.MessageResult{{}, {Index: 1, Status: abi.StatusFailed, Reason: "why"}},
+		Records: []abi.Record{{Data: []byte("one")}, {}},
+	}
+	var schema pb.BatchResult
+	if err := proto.Unmarshal(r.Append(nil), &schema); err != nil {
+		t.Fatal(err)
+	}
+	if len(schema.GetResults()) != 2 || schema.GetResults()[1].GetReason() != "why" || string(schema.GetRecords()[0].GetData()) != "one" {
+		t.Errorf("the library reads %v", &schema)
+	}
+	got, err := abi.ParseBatchResult(marshal(t, &schema))
+	if diff := cmp.Diff(r, got, cmpopts.EquateEmpty()); err != nil || diff != "" {
+		t.Error(err, diff)
+	}
+	stop := errors.New("stop")
+	if err := abi.WalkBatchResult(r.Append(nil), func(abi.MessageResult) error { return stop }, nil); !errors.Is(err, stop) {
+		t.Errorf("the walk went on: %v", err)
+	}
+}
+
+func TestEvent(t *testing.T) {
+	e, err := abi.ParseEvent(marshal(t, event))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for got, want := range map[*[]byte]string{
+		&e.ID: event.Id, &e.Name: event.Name, &e.Topic: event.Topic, &e.Data: event.Data, &e.Source: event.Source,
+		&e.GroupKey: event.GroupKey, &e.ReferenceKey: event.ReferenceKey, &e.TraceKey: event.TraceKey,
+		&e.UserKey: event.UserKey, &e.AnonymousKey: event.AnonymousKey, &e.OccurredAt: event.OccurredAt,
+		&e.PrevID: event.PrevId, &e.AvailableAt: event.AvailableAt,
+	} {
+		if string(*got) != want {
+			t.Errorf("got %q, want %q", *got, want)
+		}
+	}
+	if v, ok := e.Context("k"); !ok || string(v) != "é" || e.Offset != event.Offset {
+		t.Errorf("context k is %q, offset %d", v, e.Offset)
+	}
+	if _, ok := e.Context("none"); ok {
+		t.Error("a key that is not there")
+	}
+}
+
+// What is not a frame is refused; what is only newer than we are is not.
+func TestMalformed(t *testing.T) {
+	for name, b := range map[string]string{
+		"a key cut off":             "\x80",
+		"a value cut off":           "\x08\x80",
+		"a varint of 11 bytes":      "\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
+		"a length past the end":     "\x1a\x05abcd",
+		"a length of 2^64-1":        "\x1a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
+		"field 0":                   "\x00\x01",
+		"field 2^29":                "\x80\x80\x80\x80\x10\x01",
+		"a group":                   "\x0b",
+		"the end of a group":        "\x0c",
+		"wire type 6":               "\x0e",
+		"wire type 7":               "\x0f",
+		"a fixed64 cut off":         "\x79\x00",
+		"a fixed32 cut off":         "\x7d\x00",
+		"an index above 2^32-1":     "\x08\x80\x80\x80\x80\x10",
+		"an unknown status":         "\x10\x02",
+		"a reason that is not text": "\x1a\x01\xff",
+	} {
+		if r, err := abi.ParseMessageResult([]byte(b)); !errors.Is(err, abi.ErrFrame) {
+			t.Errorf("%s: %+v, %v", name, r, err)
+		}
+	}
+	for name, b := range map[string]string{
+		"an unknown varint":  "\x78\x01",
+		"an unknown fixed64": "\x79\x00\x00\x00\x00\x00\x00\x00\x00",
+		"an unknown fixed32": "\x7d\x00\x00\x00\x00",
+		"an unknown text":    "\x7a\x01?",
+		"status as a text":   "\x12\x01?",
+		"reason as a number": "\x18\x01",
+	} {
+		if r, err := abi.ParseMessageResult([]byte(b)); err != nil || !cmp.Equal(r, abi.MessageResult{}) {
+			t.Errorf("%s: %+v, %v", name, r, err)
+		}
+	}
+	if r, err := abi.ParseMessageResult([]byte("\x10\x01\x10\x00\x1a\x01a\x1a\x01b")); err != nil || r.Status != abi.StatusOK || r.Reason != "b" {
+		t.Errorf("the last occurrence does not count: %+v, %v", r, err)
+	}
+}
+
+func TestPack(t *testing.T) {
+	for _, want := range [][2]uint32{{0, 0}, {1, 2}, {0xffffffff, 0}, {0, 0xffffffff}, {0xffffffff, 0xffffffff}} {
+		if ptr, size := abi.Unpack(abi.Pack(want[0], want[1])); ptr != want[0] || size != want[1] {
+			t.Errorf("packed %v, unpacked %d %d", want, ptr, size)
+		}
+	}
+}
+
+// The host's part of a message's way allocates nothing.
+func TestAllocations(t *testing.T) {
+	m := abi.Message{Event: marshal(t, event), Attempt: 1}
+	buf := make([]byte, 0, m.Size())
+	ok, data := []byte{}, abi.MessageResult{Data: []byte("BILL")}.Append(nil)
+	if n := testing.AllocsPerRun(100, func() {
+		buf = m.Append(buf[:0])
+		_, _ = abi.ParseMessageResult(ok)
+		_, _ = abi.ParseMessageResult(data)
+	}); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+// seeds are frames for the fuzz targets to begin with.
+func seeds(f *testing.F) {
+	f.Add([]byte{})
+	f.Add(marshal(f, event))
+	f.Add(marshal(f, &pb.Batch{Batcher: "b", Trigger: 1, Messages: []*pb.Message{{Event: event, Data: []byte("d"), Attempt: 1}}}))
+	f.Add(marshal(f, &pb.BatchResult{Results: []*pb.MessageResult{{Reason: "r"}}, Records: []*pb.Record{{Data: []byte("d")}}}))
+	f.Add(marshal(f, &pb.MessageResult{Index: 1, Status: 1, Data: []byte("d"), Batcher: pointer("b")}))
+}
+
+// FuzzParse: no bytes make a Parse function panic, every error is ErrFrame, and
+// what was read is written to what reads the same.
+func FuzzParse(f *testing.F) {
+	seeds(f)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		again(t, b, abi.ParseMessage, abi.Message.Append)
+		again(t, b, abi.ParseBatch, abi.Batch.Append)
+		again(t, b, abi.ParseMessageResult, abi.MessageResult.Append)
+		again(t, b, abi.ParseBatchResult, abi.BatchResult.Append)
+		again(t, b, abi.ParseConfigure, abi.Configure.Append)
+		if e, err := abi.ParseEvent(b); err == nil {
+			e.Context("k")
+		} else if !errors.Is(err, abi.ErrFrame) {
+			t.Errorf("not ErrFrame: %v", err)
+		}
+	})
+}
+
+func again[T any](t *testing.T, b []byte, parse func([]byte) (T, error), appendTo func(T, []byte) []byte) {
+	t.Helper()
+	first, err := parse(b)
+	if err != nil {
+		if !errors.Is(err, abi.ErrFrame) {
+			t.Errorf("not ErrFrame: %v", err)
+		}
+		return
+	}
+	written := appendTo(first, nil)
+	if sized, ok := any(first).(interface{ Size() int }); ok && sized.Size() != len(written) {
+		t.Errorf("Size is %d, Append wrote %d", sized.Size(), len(written))
+	}
+	second, err := parse(written)
+	if diff := cmp.Diff(first, second, cmpopts.EquateEmpty()); err != nil || diff != "" {
+		t.Errorf("read again: %v %s", err, diff)
+	}
+	if !bytes.Equal(appendTo(second, nil), written) {
+		t.Error("written again it differs")
+	}
+}
+
+// FuzzAgainstProtobuf: whatever the protobuf library takes for a MessageResult
+// in the schema's bounds, the codec reads alike.
+func FuzzAgainstProtobuf(f *testing.F) {
+	seeds(f)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var want pb.MessageResult
+		got, err := abi.ParseMessageResult(b)
+		if libraryErr := proto.Unmarshal(b, &want); libraryErr != nil {
+			return // the codec may be the more lenient of the two in what it skips
+		}
+		if err != nil {
+			return // it refuses groups, values out of the schema's range
+		}
+		if got.Index != want.GetIndex() || int32(got.Status) != int32(want.GetStatus()) || got.Reason != want.GetReason() ||
+			got.Retryable != want.GetRetryable() || !bytes.Equal(got.Data, want.GetData()) ||
+			!cmp.Equal(got.Batcher, want.Batcher) || !cmp.Equal(got.BatchKey, want.BatchKey) { //nolint:protogetter // presence counts
+			t.Errorf("the codec reads %+v, the library %v", got, &want)
+		}
+	})
+}
+
+func BenchmarkMessageAppend(b *testing.B) {
+	m := abi.Message{Event: marshal(b, event), Attempt: 1}
+	buf := make([]byte, 0, m.Size())
+	b.ReportAllocs()
+	for b.Loop() {
+		buf = m.Append(buf[:0])
+	}
+}
+
+func BenchmarkParseMessageResult(b *testing.B) {
+	frame := abi.MessageResult{Data: []byte("BILL")}.Append(nil)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := abi.ParseMessageResult(frame); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
