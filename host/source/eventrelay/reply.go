@@ -3,6 +3,7 @@ package eventrelay
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"unicode/utf8"
 
 	"google.golang.org/grpc/encoding"
@@ -68,7 +69,7 @@ func cut(raw []byte, n int) (events [][]byte, rest []byte, err error) {
 		}
 		if number == 1 && wire == protowire.BytesType {
 			event, _ := protowire.ConsumeBytes(value)
-			events = append(events, event[:len(event):len(event)])
+			events = append(events, slices.Clip(event))
 		}
 		raw = value[size:]
 	}
