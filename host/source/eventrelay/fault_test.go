@@ -201,7 +201,7 @@ func TestSourceAbandonsTheRequestWhenCancelled(t *testing.T) {
 	b.serve(t, l)
 	log := newLogbook(t)
 	got, err := open(t, at(l), "d1", log).Pull(ctx, nil, 10)
-	if got != nil || err != context.Canceled || len(log.lines("")) != 0 {
+	if got != nil || !errors.Is(err, context.Canceled) || len(log.lines("")) != 0 {
 		t.Errorf("%v, %v, log %q", got, err, log.lines(""))
 	}
 }

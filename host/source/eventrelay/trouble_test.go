@@ -2,6 +2,7 @@ package eventrelay_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -127,7 +128,7 @@ func TestCancellingIsNoTrouble(t *testing.T) {
 		return nil, status.FromContextError(ctx.Err()).Err()
 	})
 	got, err := f.source(log).Pull(ctx, nil, 10)
-	if got != nil || err != context.Canceled || len(log.lines("")) != 0 {
+	if got != nil || !errors.Is(err, context.Canceled) || len(log.lines("")) != 0 {
 		t.Errorf("%v, %v, log %q", got, err, log.lines(""))
 	}
 }
