@@ -47,7 +47,7 @@ func (d *destination) filter() (func(*record) bool, error) {
 		return nil, err
 	}
 	return func(r *record) bool {
-		return r.under(d.TopicIdentifier) && (q == nil || q.Match(r.fields()))
+		return r.under(d.TopicIdentifier) && new(row).matches(q, r)
 	}, nil
 }
 

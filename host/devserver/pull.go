@@ -84,8 +84,9 @@ func (s *state) history(topicText, queryText string) ([]*record, error) {
 	}
 	now := s.now().Unix()
 	var matches []*record
+	var w row
 	for _, r := range log {
-		if r.available <= now && r.under(identifier) && (q == nil || q.Match(r.fields())) {
+		if r.available <= now && r.under(identifier) && w.matches(q, r) {
 			matches = append(matches, r)
 		}
 	}

@@ -1,15 +1,12 @@
 package devserver
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/relayhost/relayhost/host/devserver/internal/query"
 	pb "github.com/relayhost/relayhost/proto/eventrelay"
 )
 
@@ -86,73 +83,4 @@ func fill(response proto.Message, records []*record, topic string) {
 		frames = r.appendEvent(frames, topic)
 	}
 	response.ProtoReflect().SetUnknown(frames)
-}
-
-// eventFields are the fields that a query may name.
-var eventFields = query.Fields{
-	"id": query.UUID, "name": query.Text, "source": query.Text, "offset": query.Number,
-	"topic_name": query.Text, "topic_identifier": query.Text,
-	"group_key": query.Text, "reference_key": query.Text, "trace_key": query.Text,
-	"user_key": query.Text, "anonymous_key": query.Text, "prev_id": query.UUID,
-	"occurred_at": query.Time, "available_at": query.Time,
-	"data": query.Tree, "context": query.Tree,
-}
-
-// fields gives a query the record's values. The event is decoded when the first
-// value needs it, its data when a value of it is asked for.
-func (r *record) fields() func(path []string) any {
-	var event *pb.Event
-	var data any
-	return func(path []string) any {
-		switch path[0] {
-		case "offset":
-			return int64(r.offset)
-		case "topic_name":
-			return r.topic
-		case "topic_identifier":
-			return orNull(r.identifier)
-		}
-		if event == nil {
-			event = new(pb.Event)
-			if proto.Unmarshal(r.wire(), event) != nil {
-				return nil // cannot be: newRecord encoded it
-			}
-		}
-		if path[0] == "data" {
-			if data == nil {
-				data = decodeData(event.GetData())
-			}
-			return query.Walk(data, path[1:])
-		}
-		return column(event, path)
-	}
-}
-
-func decodeData(text string) any {
-	d := json.NewDecoder(bytes.NewReader([]byte(text)))
-	d.UseNumber()
-	var v any
-	if d.Decode(&v) != nil {
-		return nil
-	}
-	return v
-}
-
-func column(e *pb.Event, path []string) any {
-	if path[0] == "context" {
-		if v, ok := e.GetContext()[path[1]]; ok && len(path) == 2 {
-			return v
-		}
-		return nil
-	}
-	m := e.ProtoReflect()
-	return orNull(m.Get(m.Descriptor().Fields().ByTextName(path[0])).String())
-}
-
-// orNull: the real server stores empty text as null, which matches nothing.
-func orNull(text string) any {
-	if text == "" {
-		return nil
-	}
-	return text
 }

@@ -22,7 +22,7 @@ const (
 )
 
 // maxQuery bounds a query, in bytes.
-const maxQuery = 1 << 20
+const maxQuery = 256 << 10
 
 var lexemes = regexp.MustCompile(`^(?:` +
 	`([A-Za-z_][A-Za-z0-9_.-]*)` +

@@ -8,35 +8,35 @@ import (
 )
 
 type expr interface {
-	match(value func([]string) any) bool
+	match(r Row) bool
 }
 
 // both and either are the two ways to join.
 type both struct{ left, right expr }
 
-func (e both) match(value func([]string) any) bool {
-	return e.left.match(value) && e.right.match(value)
+func (e both) match(r Row) bool {
+	return e.left.match(r) && e.right.match(r)
 }
 
 type either struct{ left, right expr }
 
-func (e either) match(value func([]string) any) bool {
-	return e.left.match(value) || e.right.match(value)
+func (e either) match(r Row) bool {
+	return e.left.match(r) || e.right.match(r)
 }
 
 // everything is the empty query.
 type everything struct{}
 
-func (everything) match(func([]string) any) bool { return true }
+func (everything) match(Row) bool { return true }
 
 type comparison struct {
 	path    []string
 	op      string
-	literal any // string, bool or json.Number
+	literal any // string, bool, int64 or json.Number
 }
 
-func (c comparison) match(value func([]string) any) bool {
-	order, comparable, ok := compare(value(c.path), c.literal)
+func (c comparison) match(r Row) bool {
+	order, comparable, ok := compare(r.Value(c.path), c.literal)
 	if !ok {
 		return false // null
 	}
@@ -62,8 +62,8 @@ type membership struct {
 	rest  []any
 }
 
-func (m membership) match(value func([]string) any) bool {
-	v := value(m.path)
+func (m membership) match(r Row) bool {
+	v := r.Value(m.path)
 	if text, ok := v.(string); ok {
 		return m.texts[text]
 	}
@@ -85,6 +85,10 @@ func compare(v, literal any) (order int, comparable, ok bool) {
 	case bool:
 		l, same := literal.(bool)
 		return cmp.Compare(rank(v), rank(l)), same, true
+	case int64:
+		if l, same := literal.(int64); same {
+			return cmp.Compare(v, l), true, true // with nothing to allocate
+		}
 	case map[string]any, []any:
 		return 0, false, true
 	}
@@ -92,7 +96,7 @@ func compare(v, literal any) (order int, comparable, ok bool) {
 	if !ok {
 		return 0, false, false
 	}
-	l, same := literal.(json.Number)
+	l, same := number(literal)
 	if !same {
 		return 0, false, true
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -166,6 +167,9 @@ func (p *parser) literal() (any, error) {
 	case t.kind == quoted:
 		return t.text, nil
 	case t.kind == numeral:
+		if i, err := strconv.ParseInt(t.text, 10, 64); err == nil {
+			return i, nil
+		}
 		return json.Number(t.text), nil
 	case t == token{word, "true"}:
 		return true, nil
@@ -206,7 +210,7 @@ func (p *parser) bind(fields Fields) error {
 // convert makes a literal comparable with the kind's values.
 func (k Kind) convert(literal any) (any, error) {
 	text, isText := literal.(string)
-	_, isNumber := literal.(json.Number)
+	_, isNumber := number(literal)
 	switch {
 	case k == Tree:
 		return literal, nil

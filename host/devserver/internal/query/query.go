@@ -12,7 +12,7 @@
 // taken from left to right. A field that is null or absent matches nothing, not
 // even !=.
 //
-// Neither Parse nor Match panics on any input. A query is at most 1 MiB and its
+// Neither Parse nor Match panics on any input. A query is at most 256 KiB and its
 // parentheses nest at most 64 deep; what exceeds that does not parse.
 package query
 
@@ -46,10 +46,16 @@ type Fields map[string]Kind
 // Query is a parsed query; it is never changed and safe for concurrent use.
 type Query struct{ root expr }
 
-// Match evaluates the query. Value returns the value at a path, which begins
-// with a field's name: a string, bool, int64 or json.Number; anything else
-// counts as null.
-func (q *Query) Match(value func(path []string) any) bool { return q.root.match(value) }
+// Row is what a query is matched with.
+type Row interface {
+	// Value returns the value at a path, which begins with a field's name: a
+	// string, bool, int64, json.Number, or the map or slice of a JSON object or
+	// array. Anything else counts as null.
+	Value(path []string) any
+}
+
+// Match evaluates the query.
+func (q *Query) Match(r Row) bool { return q.root.match(r) }
 
 // errSyntax is in every error about the query's form.
 var errSyntax = errors.New("query does not parse")

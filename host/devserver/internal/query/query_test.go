@@ -27,7 +27,11 @@ var row = map[string]any{
 	"context": map[string]any{"k": "1"},
 }
 
-func lookup(path []string) any { return query.Walk(row[path[0]], path[1:]) }
+type rowFunc func(path []string) any
+
+func (f rowFunc) Value(path []string) any { return f(path) }
+
+var lookup = rowFunc(func(path []string) any { return query.Walk(row[path[0]], path[1:]) })
 
 func TestMatch(t *testing.T) {
 	for text, want := range map[string]bool{
@@ -121,8 +125,8 @@ func TestSyntaxErrors(t *testing.T) {
 		"name in [name]", "data. == 1", "data..n == 1", ".n == 1", "offset > +1", "offset > 1.", "offset > .5", "offset ! 1",
 		"name == 'a' & offset == 1", "nope = 1", "name ( 'a'", "é == 1", "\x00", "name == 'a' \x00",
 		strings.Repeat("(", 65) + "name == 'a'" + strings.Repeat(")", 65),
-		strings.Repeat("(", 1<<20),
-		"name == '" + strings.Repeat("a", 1<<20) + "'",
+		strings.Repeat("(", 256<<10),
+		"name == '" + strings.Repeat("a", 256<<10) + "'",
 	} {
 		if q, err := query.Parse(text, fields); !query.IsSyntax(err) || q != nil {
 			t.Errorf("%.40s: got %v, %v", text, q, err)
@@ -160,7 +164,7 @@ func FuzzParse(f *testing.F) {
 		if q.Match(lookup) != q.Match(lookup) {
 			t.Error("the same query on the same row gave two answers")
 		}
-		if q.Match(func([]string) any { return nil }) && strings.TrimSpace(text) != "" {
+		if q.Match(rowFunc(func([]string) any { return nil })) && strings.TrimSpace(text) != "" {
 			t.Error("null matched")
 		}
 		again, err := query.Parse("("+text+")", fields)
