@@ -7,7 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/relayhost/relayhost/host/message"
 	"github.com/relayhost/relayhost/host/plugin"
+	"github.com/relayhost/relayhost/host/plugin/wasm"
 )
 
 // cached loads the puppet with a cache and returns what was logged.
@@ -102,5 +104,47 @@ func TestUnusableCache(t *testing.T) {
 		if log := cached(t, dir); strings.Count(log, "without a compilation cache") != 1 {
 			t.Errorf("%s: %s", name, log)
 		}
+	}
+}
+
+// A cache that fails while the engine runs is given up with one warning.
+func TestCacheFailsLater(t *testing.T) {
+	dir := t.TempDir()
+	engine, log := open(t, plugin.Options{CacheDir: dir})
+	slot := newSlot(t, load(t, engine, module(t, "puppet"), plugin.Settings{}))
+	versions, err := os.ReadDir(filepath.Join(dir, "compiled"))
+	if err != nil || len(versions) != 1 {
+		t.Fatalf("%v, %v", versions, err)
+	}
+	version := filepath.Join(dir, "compiled", versions[0].Name())
+	if err := os.RemoveAll(version); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(version, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"spec", "echo"} {
+		slot := newSlot(t, load(t, engine, module(t, name), plugin.Settings{}))
+		if got := slot.HandleMessage(&message.Message{}); !got.OK() {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+	if got := slot.HandleMessage(order(cmdCount)); !got.OK() {
+		t.Errorf("the plugin from before: %+v", got)
+	}
+	if n := strings.Count(log.String(), "going on without the compilation cache"); n != 1 {
+		t.Errorf("%d warnings: %s", n, log)
+	}
+}
+
+// A module that does not compile is its own fault, not the cache's.
+func TestBadModuleKeepsCache(t *testing.T) {
+	engine, log := open(t, plugin.Options{CacheDir: t.TempDir()})
+	bad := edit(t, func(m *wasm.Module) { m.Code[0].Body = []byte{0x6a, 0x0b} })
+	if _, err := engine.Load(t.Context(), "p.wasm", bad, plugin.Settings{}); err == nil {
+		t.Error("loaded")
+	}
+	if log.String() != "" {
+		t.Errorf("logged %s", log)
 	}
 }

@@ -23,7 +23,10 @@ type fault struct {
 	reason string
 }
 
-func (f *fault) outcome() message.Outcome { return message.Failed(f.kind, f.reason) }
+func (f *fault) outcome() message.Outcome {
+	// A plugin that could not be started has not seen the message.
+	return message.Outcome{Kind: f.kind, Reason: f.reason, Retryable: f.kind == message.Unavailable}
+}
 
 // during says at which step of an instance's life the fault happened.
 func (f *fault) during(step string) *fault {
@@ -37,8 +40,7 @@ func breach(format string, args ...any) *fault {
 
 // failure is the fault of an error that wazero returned from a call.
 func failure(err error) *fault {
-	var exit *sys.ExitError
-	if errors.As(err, &exit) {
+	if exit, ok := errors.AsType[*sys.ExitError](err); ok {
 		return &fault{kind: message.Exit, reason: fmt.Sprintf("the plugin called proc_exit(%d)", exit.ExitCode())}
 	}
 	return &fault{kind: message.Trap, reason: trapReason(err)}

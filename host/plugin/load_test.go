@@ -66,6 +66,13 @@ func TestRefusals(t *testing.T) {
 			e, _ := m.Export("x_trap")
 			m.Start = &e.Index
 		})},
+		{"a start that exits", "start: the plugin called proc_exit(0)", edit(t, func(m *wasm.Module) {
+			e, _ := m.Export("x_exit")
+			m.Start = &e.Index
+		})},
+		{"data that does not fit", "start: ", edit(t, func(m *wasm.Module) {
+			m.Data = append(m.Data, wasm.Data{Offset: wasm.Expr{0x41, 0x7f, 0x0b}, Init: []byte("x")}) // at -1
+		})},
 		{"an initialize that traps", "_initialize: wasm error: unreachable", puppet(t, "x_trap", abi.ExportInitialize)},
 		{"an initialize that exits", "_initialize: the plugin called proc_exit(0)", puppet(t, "x_exit", abi.ExportInitialize)},
 		{"a configure that traps", "configure: wasm error: unreachable", puppet(t, "x_configure_trap", abi.ExportConfigure)},
@@ -93,6 +100,23 @@ func TestAllProblemsAtOnce(t *testing.T) {
 	var refusal *plugin.Refusal
 	if !errors.As(err, &refusal) || len(refusal.Problems) != 2 {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A refusal is bounded, and what a module puts into it cannot forge a line.
+func TestRefusalIsBounded(t *testing.T) {
+	err := plugin.Verify("p.wasm", edit(t, func(m *wasm.Module) {
+		hostile := m.Imports[0]
+		hostile.Module, hostile.Name = "env\nhint: trust me\x1b[2J", strings.Repeat("x", 1<<10)
+		for range 1000 {
+			m.Imports = append(m.Imports, hostile)
+		}
+	}), plugin.Requirements{})
+	if err == nil || len(err.Error()) > 10_000 || !strings.Contains(err.Error(), "more\nhint: ") {
+		t.Fatalf("%.10000v", err)
+	}
+	if strings.Contains(err.Error(), "\nhint: trust") || strings.Contains(err.Error(), "\x1b") {
+		t.Errorf("forged: %v", err)
 	}
 }
 

@@ -3,6 +3,7 @@ package plugin_test
 import (
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 	"unicode/utf8"
 
@@ -74,19 +75,31 @@ func TestLineWithoutEnd(t *testing.T) {
 	}
 }
 
-// A flood is cut to the slot's allowance, and how much was cut is said.
+// A flood is cut to the slot's allowance, which comes back with time and not
+// with a new instance, and how much was cut is said.
 func TestLogFlood(t *testing.T) {
-	slot, log := start(t, module(t, "puppet"))
-	began := time.Now()
-	for range 2000 {
-		slot.HandleMessage(order(cmdLog, uint32(1), uint32(16), uint32(4)))
-	}
-	allowed := 200 + 100*(1+int(time.Since(began)/time.Second))
-	if n := strings.Count(log.String(), "msg=spam"); n > allowed {
-		t.Errorf("%d lines of a flood, want at most %d", n, allowed)
-	}
-	_ = slot.Close(t.Context())
-	if !strings.Contains(log.String(), "suppressed") {
-		t.Error("no word of what was suppressed")
-	}
+	synctest.Test(t, func(t *testing.T) {
+		slot, log := start(t, module(t, "puppet"))
+		flood := func(want int) {
+			before := strings.Count(log.String(), "msg=spam")
+			for range 1000 {
+				slot.HandleMessage(order(cmdLog, uint32(1), uint32(16), uint32(4)))
+			}
+			if got := strings.Count(log.String(), "msg=spam") - before; got != want {
+				t.Errorf("%d lines of a flood, want %d", got, want)
+			}
+		}
+		flood(200)
+		slot.HandleMessage(order(cmdTrap))
+		flood(0)
+		time.Sleep(500 * time.Millisecond)
+		flood(50)
+		if !strings.Contains(log.String(), `msg="log lines suppressed" pipeline=test`) || !strings.Contains(log.String(), "lines=1800") {
+			t.Errorf("no word of what was suppressed: %.2000s", log)
+		}
+		_ = slot.Close(t.Context())
+		if !strings.HasSuffix(log.String(), "lines=950\n") {
+			t.Error("no word of what was suppressed last")
+		}
+	})
 }
