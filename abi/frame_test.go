@@ -3,11 +3,16 @@ package abi_test
 import (
 	"bytes"
 	"errors"
+	"math"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/testing/protocmp"
+	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/relayhost/relayhost/abi"
 	eventpb "github.com/relayhost/relayhost/proto/eventrelay"
@@ -254,25 +259,104 @@ func again[T any](t *testing.T, b []byte, parse func([]byte) (T, error), appendT
 	}
 }
 
-// FuzzAgainstProtobuf: whatever the protobuf library takes for a MessageResult
-// in the schema's bounds, the codec reads alike.
+// FuzzAgainstProtobuf: whatever the codec takes for a frame, the protobuf
+// library reads alike, unless it refuses it for what the codec does not look
+// at; and the codec refuses nothing of the library's but what SPEC.md says.
 func FuzzAgainstProtobuf(f *testing.F) {
 	seeds(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
-		var want pb.MessageResult
-		got, err := abi.ParseMessageResult(b)
-		if libraryErr := proto.Unmarshal(b, &want); libraryErr != nil {
-			return // the codec may be the more lenient of the two in what it skips
-		}
-		if err != nil {
-			return // it refuses groups, values out of the schema's range
-		}
-		if got.Index != want.GetIndex() || int32(got.Status) != int32(want.GetStatus()) || got.Reason != want.GetReason() ||
-			got.Retryable != want.GetRetryable() || !bytes.Equal(got.Data, want.GetData()) ||
-			!cmp.Equal(got.Batcher, want.Batcher) || !cmp.Equal(got.BatchKey, want.BatchKey) { //nolint:protogetter // presence counts
-			t.Errorf("the codec reads %+v, the library %v", got, &want)
-		}
+		agree(t, b, new(pb.MessageResult), abi.ParseMessageResult, resultOf)
+		agree(t, b, new(pb.Configure), abi.ParseConfigure, func(c *pb.Configure) abi.Configure {
+			return abi.Configure{Pipeline: c.GetPipeline(), Config: c.GetConfig()}
+		})
+		agree(t, b, new(pb.BatchResult), abi.ParseBatchResult, func(r *pb.BatchResult) (want abi.BatchResult) {
+			for _, item := range r.GetResults() {
+				want.Results = append(want.Results, resultOf(item))
+			}
+			for _, item := range r.GetRecords() {
+				want.Records = append(want.Records, abi.Record{Data: item.GetData()})
+			}
+			return want
+		})
+		agree(t, b, new(eventpb.Event), parseEvent, func(e *eventpb.Event) *eventpb.Event {
+			e.Context, e.Errors, e.DataSchema = map[string]string{"k": e.Context["k"]}, nil, ""
+			return e
+		})
 	})
+}
+
+// agree compares what the two read of b. The library may refuse what the codec
+// skips. What the codec refuses, the library refuses as well, but for what
+// mayRefuse names.
+func agree[P proto.Message, T any](t *testing.T, b []byte, p P, parse func([]byte) (T, error), want func(P) T) {
+	t.Helper()
+	got, err := parse(b)
+	if libraryErr := (proto.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(b, p); libraryErr != nil {
+		return
+	}
+	if err != nil {
+		if !mayRefuse(p.ProtoReflect(), b) {
+			t.Errorf("the codec refuses what the library reads as %v: %v", p, err)
+		}
+		return
+	}
+	if diff := cmp.Diff(want(p), got, cmpopts.EquateEmpty(), protocmp.Transform()); diff != "" {
+		t.Errorf("the library and the codec differ: %s", diff)
+	}
+}
+
+// mayRefuse reports whether a well-formed b has what SPEC.md has refused: a
+// group, a status or mode that is none, an index beyond 32 bits.
+func mayRefuse(m protoreflect.Message, b []byte) bool {
+	for len(b) > 0 {
+		num, wire, n := protowire.ConsumeTag(b)
+		field := m.Descriptor().Fields().ByNumber(num)
+		value := b[n:]
+		size := protowire.ConsumeFieldValue(num, wire, value)
+		switch {
+		case wire == protowire.StartGroupType:
+			return true
+		case field != nil && wire == protowire.VarintType:
+			v, _ := protowire.ConsumeVarint(value)
+			if field.Kind() == protoreflect.EnumKind && v > 1 || field.Kind() == protoreflect.Uint32Kind && v > math.MaxUint32 {
+				return true
+			}
+		case field != nil && wire == protowire.BytesType && field.IsList() && field.Message() != nil:
+			inner, _ := protowire.ConsumeBytes(value)
+			if mayRefuse(dynamicpb.NewMessage(field.Message()), inner) {
+				return true
+			}
+		}
+		b = value[size:]
+	}
+	return false
+}
+
+func resultOf(r *pb.MessageResult) abi.MessageResult {
+	want := abi.MessageResult{
+		Index: r.GetIndex(), Status: abi.Status(r.GetStatus()), Reason: r.GetReason(), Retryable: r.GetRetryable(),
+		Data: r.Data, Batcher: r.Batcher, BatchKey: r.BatchKey, //nolint:protogetter // presence counts
+	}
+	if r.BatchMode != nil { //nolint:protogetter // presence counts
+		want.BatchMode = pointer(abi.BatchMode(r.GetBatchMode()))
+	}
+	return want
+}
+
+// parseEvent is ParseEvent, made comparable with what the library reads.
+func parseEvent(b []byte) (*eventpb.Event, error) {
+	e, err := abi.ParseEvent(b)
+	if err != nil {
+		return nil, err
+	}
+	k, _ := e.Context("k")
+	return &eventpb.Event{
+		Id: string(e.ID), Name: string(e.Name), Topic: string(e.Topic), Data: string(e.Data), Source: string(e.Source),
+		GroupKey: string(e.GroupKey), ReferenceKey: string(e.ReferenceKey), TraceKey: string(e.TraceKey),
+		UserKey: string(e.UserKey), AnonymousKey: string(e.AnonymousKey), OccurredAt: string(e.OccurredAt),
+		Context: map[string]string{"k": string(k)}, Offset: e.Offset,
+		PrevId: string(e.PrevID), AvailableAt: string(e.AvailableAt),
+	}, nil
 }
 
 func BenchmarkMessageAppend(b *testing.B) {

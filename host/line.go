@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/relayhost/relayhost/host/secret"
+
 	"google.golang.org/grpc"
 
 	"github.com/relayhost/relayhost/host/config"
@@ -85,7 +87,7 @@ func load(ctx context.Context, engine *plugin.Engine, c config.Pipeline) (*plugi
 func connection(p config.Producer) eventrelay.Options {
 	return eventrelay.Options{
 		Host: p.Host, Port: p.Port, TLS: p.TLS,
-		Token:    eventrelay.NewSecret(p.Token.Reveal()),
+		Token:    secret.New(p.Token.Reveal()),
 		CertFile: p.CertFile, KeyFile: p.KeyFile, CACertFile: p.CACertFile,
 	}
 }

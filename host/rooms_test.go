@@ -21,8 +21,9 @@ var rooms = []struct {
 	{"proto/eventrelay", nil},
 	{"proto/relayhost", []string{"proto/eventrelay"}},
 	{"host/message", nil},
-	{"host/config", nil},
-	{"host/eventrelay", []string{"proto/eventrelay"}},
+	{"host/secret", nil},
+	{"host/config", []string{"host/secret"}},
+	{"host/eventrelay", []string{"proto/eventrelay", "host/secret"}},
 	// Floor 1.
 	{"host/pipeline", []string{"host/message"}},
 	{"host/plugin", []string{"abi", "host/message", "host/plugin/wasm", "host/plugin/meter"}},
@@ -44,7 +45,7 @@ var rooms = []struct {
 }
 
 // stdlibOnly are the rooms that anything may be built on.
-var stdlibOnly = []string{"abi", "host/message", "host/pipeline", "host/plugin/wasm"}
+var stdlibOnly = []string{"abi", "host/message", "host/pipeline", "host/plugin/wasm", "host/secret"}
 
 func TestRooms(t *testing.T) {
 	for _, line := range goList(t, "{{.ImportPath}} {{join .Imports \" \"}}", module+"...") {

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/relayhost/relayhost/host/secret"
+
 	"google.golang.org/grpc"
 
 	"github.com/relayhost/relayhost/host"
@@ -83,7 +85,7 @@ func (s *site) start() *devserver.Server {
 func (s *site) dial(token string) *grpc.ClientConn {
 	s.t.Helper()
 	conn, err := eventrelay.Dial(eventrelay.Options{
-		Host: "localhost", Port: s.port, Token: eventrelay.NewSecret(token),
+		Host: "localhost", Port: s.port, Token: secret.New(token),
 		CACertFile: s.certs.CACert, CertFile: s.certs.ClientCert, KeyFile: s.certs.ClientKey,
 	})
 	must(s.t, err)

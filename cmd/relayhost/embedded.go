@@ -100,11 +100,13 @@ func (e *embedded) keep(name, text string) error {
 // that publishes to it, unless it did so when the server ran before. It returns
 // the destination's id.
 func (e *embedded) provision(topic string) (destination string, err error) {
-	if known, err := os.ReadFile(e.tokenFile(topic + ".destination")); err == nil && e.CreateTopic(topic) != nil {
-		return strings.TrimSpace(string(known)), nil
-	}
-	if err := e.CreateTopic(topic); err != nil && status.Code(err) != codes.AlreadyExists {
+	err = e.CreateTopic(topic)
+	existed := status.Code(err) == codes.AlreadyExists
+	if err != nil && !existed {
 		return "", fmt.Errorf("create topic %q: %w", topic, err)
+	}
+	if known, err := os.ReadFile(e.tokenFile(topic + ".destination")); err == nil && existed {
+		return strings.TrimSpace(string(known)), nil
 	}
 	if destination, err = e.CreateDestination(devserver.Destination{Name: topic + "-relayhost", Topic: topic}); err != nil {
 		return "", fmt.Errorf("create destination of topic %q: %w", topic, err)

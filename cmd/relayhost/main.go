@@ -101,8 +101,7 @@ func fail(p process, err error) int {
 	for _, e := range flatten(err) {
 		_, _ = fmt.Fprintf(p.err, "relayhost: error: %v\n", e)
 	}
-	var usage usageError
-	if errors.As(err, &usage) {
+	if _, usage := errors.AsType[usageError](err); usage {
 		return statusUsage
 	}
 	return statusFailed

@@ -5,6 +5,8 @@ import (
 	"os"
 	"strings"
 
+	"github.com/relayhost/relayhost/host/secret"
+
 	"google.golang.org/grpc"
 
 	"github.com/relayhost/relayhost/host/eventrelay"
@@ -33,13 +35,13 @@ func (s server) dial() (*grpc.ClientConn, error) {
 }
 
 // token is never a flag: other users of the machine can see those.
-func (s server) token() (eventrelay.Secret, error) {
+func (s server) token() (secret.Text, error) {
 	if s.TokenFile == "" {
-		return eventrelay.NewSecret(os.Getenv("RELAYHOST_TOKEN")), nil
+		return secret.New(os.Getenv("RELAYHOST_TOKEN")), nil
 	}
 	text, err := os.ReadFile(s.TokenFile)
 	if err != nil {
-		return eventrelay.Secret{}, fmt.Errorf("read token: %w", err)
+		return secret.Text{}, fmt.Errorf("read token: %w", err)
 	}
-	return eventrelay.NewSecret(strings.TrimSpace(string(text))), nil
+	return secret.New(strings.TrimSpace(string(text))), nil
 }

@@ -29,6 +29,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/relayhost/relayhost/host/secret"
 )
 
 // maxFile bounds the configuration file, in bytes.
@@ -63,7 +65,7 @@ type Producer struct {
 	DestinationID string
 	Host          string
 	Port          int
-	Token         Secret
+	Token         secret.Text
 	TLS           bool
 	// CertFile and KeyFile are both set or both empty.
 	CertFile, KeyFile, CACertFile string
@@ -149,8 +151,7 @@ func unreadable(file string, err error) Fault {
 // pathless is the cause of a file's error, without the path that messages have
 // already.
 func pathless(err error) error {
-	var path *fs.PathError
-	if errors.As(err, &path) {
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
 		return path.Err
 	}
 	return err

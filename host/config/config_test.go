@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/relayhost/relayhost/host/secret"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/relayhost/relayhost/host/config"
@@ -28,7 +30,7 @@ func TestDefaults(t *testing.T) {
 	if p.Producer.Token.Reveal() != secretText {
 		t.Error("the token is not what the file says")
 	}
-	p.Producer.Token = config.Secret{}
+	p.Producer.Token = secret.Text{}
 	p.Processors.Concurrency = 0 // the machine's
 	want := config.Pipeline{
 		Name: "users", Shutdown: 30 * time.Second,
@@ -42,7 +44,7 @@ func TestDefaults(t *testing.T) {
 			Name: "default", Concurrency: 1, BatchSize: 100, BatchTimeout: time.Second, Sink: "stdout",
 		}},
 	}
-	if diff := cmp.Diff(want, p, cmp.AllowUnexported(config.Secret{}), cmp.Comparer(func(a, b config.Secret) bool { return a.Reveal() == b.Reveal() })); diff != "" {
+	if diff := cmp.Diff(want, p, cmp.AllowUnexported(secret.Text{}), cmp.Comparer(func(a, b secret.Text) bool { return a.Reveal() == b.Reveal() })); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -3,11 +3,11 @@ package config_test
 import (
 	"flag"
 	"os"
-	"strings"
 	"testing"
 
-	"github.com/relayhost/relayhost/host/config"
 	"go.uber.org/goleak"
+
+	"github.com/relayhost/relayhost/host/config"
 )
 
 var update = flag.Bool("update", false, "write docs/config.md and the golden files anew")
@@ -23,15 +23,6 @@ token = "a2V5OnNlY3JldA=="
 [pipeline.plugin]
 module = "upcase.wasm"
 `
-
-// edit replaces old in smallest, which must have it.
-func edit(t *testing.T, old, with string) string {
-	t.Helper()
-	if !strings.Contains(smallest, old) {
-		t.Fatalf("the smallest file has no %q", old)
-	}
-	return strings.Replace(smallest, old, with, 1)
-}
 
 // parse returns the configuration, and the error's text if there is one.
 func parse(doc string) (c *config.Config, message string) {

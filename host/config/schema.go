@@ -93,7 +93,7 @@ func producer(p *Producer) kind {
 			doc: "EventRelay's host. With TLS it must be a name that the server's certificate has."},
 		{name: "port", kind: integer(&p.Port, 1, 65535), def: int64(50051),
 			doc: "EventRelay's gRPC port."},
-		{name: "token", kind: secret(&p.Token), need: true,
+		{name: "token", kind: hushed(&p.Token), need: true,
 			doc: "The consumer key's token, as EventRelay gives it: base64 of `key:secret`."},
 		{name: "certfile", kind: path(&p.CertFile),
 			doc: "The client's certificate for mutual TLS, PEM. Only together with keyfile."},

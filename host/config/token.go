@@ -7,6 +7,8 @@ import (
 	"os"
 	"regexp"
 	"strings"
+
+	"github.com/relayhost/relayhost/host/secret"
 )
 
 const (
@@ -19,9 +21,9 @@ var (
 	envPattern    = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 )
 
-// secret is a text in the file, in the environment or in a file of its own. It
+// hushed is a secret: a text in the file, in the environment or in a file of its own. It
 // must be fit for an HTTP header. No fault shows any of it.
-func secret(dst *Secret) kind {
+func hushed(dst *secret.Text) kind {
 	k := kind{name: "secret", hint: secretHint}
 	use := func(text string) string { return keep(dst, text) }
 	return scalar(k, func(_ *checker, v string) string { return use(v) }).orElsewhere(use)
@@ -42,7 +44,7 @@ func (k kind) orElsewhere(use func(text string) (problem string)) kind {
 }
 
 // keep stores a secret, or returns what is wrong with it.
-func keep(dst *Secret, text string) (problem string) {
+func keep(dst *secret.Text, text string) (problem string) {
 	switch {
 	case text == "":
 		return "is empty"
@@ -51,7 +53,7 @@ func keep(dst *Secret, text string) (problem string) {
 	case !secretPattern.MatchString(text):
 		return "holds white space or characters beyond ASCII"
 	}
-	*dst = NewSecret(text)
+	*dst = secret.New(text)
 	return ""
 }
 

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/relayhost/relayhost/host/secret"
+
 	"github.com/relayhost/relayhost/host/eventrelay"
 )
 
@@ -16,7 +18,7 @@ func good(a *authority) eventrelay.Options {
 	certFile, keyFile := a.issue(valid())
 	return eventrelay.Options{
 		Host: "localhost", Port: 50051, CertFile: certFile, KeyFile: keyFile, CACertFile: a.file,
-		Token: eventrelay.NewSecret(base64.StdEncoding.EncodeToString([]byte("key:secret"))),
+		Token: secret.New(base64.StdEncoding.EncodeToString([]byte("key:secret"))),
 	}
 }
 
@@ -38,7 +40,7 @@ func TestCheck(t *testing.T) {
 		warnings []string
 	}{
 		{name: "all is well", set: func(*eventrelay.Options) {}},
-		{name: "no token", set: func(o *eventrelay.Options) { o.Token = eventrelay.Secret{} }},
+		{name: "no token", set: func(o *eventrelay.Options) { o.Token = secret.Text{} }},
 		{name: "no certificate", set: func(o *eventrelay.Options) { o.CertFile, o.KeyFile = "", "" }},
 		{name: "host", set: func(o *eventrelay.Options) { o.Host = "" }, faults: []string{`host ""`}},
 		{name: "URL", set: func(o *eventrelay.Options) { o.Host = "https://localhost" }, faults: []string{"alone"}},
@@ -90,7 +92,7 @@ func TestCheck(t *testing.T) {
 }
 
 func token(text string) func(*eventrelay.Options) {
-	return func(o *eventrelay.Options) { o.Token = eventrelay.NewSecret(text) }
+	return func(o *eventrelay.Options) { o.Token = secret.New(text) }
 }
 
 func files(certFile, keyFile, caCertFile string) func(*eventrelay.Options) {

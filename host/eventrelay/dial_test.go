@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/relayhost/relayhost/host/secret"
+
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
@@ -33,7 +35,7 @@ func TestDialSendsTheTokenAndHidesIt(t *testing.T) {
 	for name, config := range map[string]*tls.Config{"plain": nil, "TLS": a.server(valid())} {
 		t.Run(name, func(t *testing.T) {
 			o := serve(t, config, server)
-			o.Token = eventrelay.NewSecret(hidden)
+			o.Token = secret.New(hidden)
 			if config != nil {
 				o.CACertFile = a.file
 			}

@@ -3,6 +3,8 @@ package eventrelay
 import (
 	"net"
 	"strconv"
+
+	"github.com/relayhost/relayhost/host/secret"
 )
 
 // Options say where the server is and how to be let in.
@@ -13,7 +15,7 @@ type Options struct {
 	// Port is the server's TCP port; EventRelay's usual one is 50051.
 	Port int
 	// Token is base64(key:secret) of an API key. Without one, none is sent.
-	Token Secret
+	Token secret.Text
 	// TLS encrypts the connection, which any of the files below does too.
 	TLS bool
 	// CertFile and KeyFile are the client's certificate, for mutual TLS, and

@@ -6,13 +6,15 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/relayhost/relayhost/host/secret"
+
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/status"
 )
 
 // bearer sends a token in each call's metadata.
 type bearer struct {
-	token  Secret
+	token  secret.Text
 	secure bool
 }
 

@@ -16,7 +16,7 @@ func (p *Pipeline) abandon(ctx context.Context, stages <-chan error) error {
 	grace := time.NewTimer(abandonGrace)
 	defer grace.Stop()
 	select {
-	case <-stages:
+	case <-stages: //nolint:errcheck // the source's error comes of the cut
 		return errors.Join(p.unsettled(), p.closeHandlers(context.WithoutCancel(ctx)))
 	case <-grace.C:
 		p.log.Error("a handler has not returned; its goroutine is abandoned")

@@ -16,9 +16,9 @@ type lateSource struct{ *source }
 
 func (s *lateSource) Pull(ctx context.Context, stop <-chan struct{}, n int) ([]*message.Message, error) {
 	time.Sleep(time.Second)
-	s.source.mu.Lock()
-	empty := len(s.source.waiting) == 0
-	s.source.mu.Unlock()
+	s.mu.Lock()
+	empty := len(s.waiting) == 0
+	s.mu.Unlock()
 	if empty {
 		return nil, nil
 	}

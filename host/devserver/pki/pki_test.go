@@ -6,9 +6,12 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"testing"
 	"time"
@@ -150,6 +153,33 @@ func TestWrittenKeysArePrivate(t *testing.T) {
 	}
 	if _, err := os.Stat(elsewhere); err == nil {
 		t.Error("a key was written through a link")
+	}
+}
+
+func TestReadReturnsWhatWasWritten(t *testing.T) {
+	dir := t.TempDir()
+	if _, _, err := pki.Read(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("an empty directory: %v", err)
+	}
+	set := newSet(t)
+	written, err := set.Write(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, files, err := pki.Read(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, set) || files != written {
+		t.Errorf("read another set, or other files: %v", files)
+	}
+	for after, want := range map[time.Duration]bool{-time.Hour: false, 0: true, 59 * time.Minute: true, 2 * time.Hour: false} {
+		if valid := got.ValidAt(time.Now().Add(after)); valid != want {
+			t.Errorf("%v from now: ValidAt is %v", after, valid)
+		}
+	}
+	if (&pki.Set{}).ValidAt(time.Now()) {
+		t.Error("an empty set is valid")
 	}
 }
 

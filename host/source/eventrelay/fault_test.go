@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/relayhost/relayhost/host/secret"
+
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -39,7 +41,7 @@ func listen(t testing.TB, address string) net.Listener {
 
 func at(l net.Listener) eventrelay.Options {
 	return eventrelay.Options{
-		Host: "localhost", Port: l.Addr().(*net.TCPAddr).Port, Token: eventrelay.NewSecret("a2V5OnNlY3JldA=="),
+		Host: "localhost", Port: l.Addr().(*net.TCPAddr).Port, Token: secret.New("a2V5OnNlY3JldA=="),
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/relayhost/relayhost/host/secret"
+
 	source "github.com/relayhost/relayhost/host/source/eventrelay"
 
 	"github.com/relayhost/relayhost/host/devserver"
@@ -87,7 +89,7 @@ func (r *relay) start() {
 // reach is how a consumer reaches the server.
 func (r *relay) reach() eventrelay.Options {
 	return eventrelay.Options{
-		Host: "localhost", Port: r.port, Token: eventrelay.NewSecret(r.consumer),
+		Host: "localhost", Port: r.port, Token: secret.New(r.consumer),
 		CertFile: r.certificate.ClientCert, KeyFile: r.certificate.ClientKey, CACertFile: r.certificate.CACert,
 	}
 }
@@ -96,7 +98,7 @@ func (r *relay) reach() eventrelay.Options {
 func (r *relay) publish(n int) []*pb.Event {
 	r.t.Helper()
 	o := r.reach()
-	o.Token = eventrelay.NewSecret(r.admin)
+	o.Token = secret.New(r.admin)
 	conn, err := eventrelay.Dial(o)
 	check(r.t, err)
 	defer conn.Close() //nolint:errcheck // a test's own

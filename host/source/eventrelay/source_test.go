@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/relayhost/relayhost/host/secret"
+
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
@@ -144,7 +146,7 @@ func TestSourceWaitsUntilItsTokenIsTaken(t *testing.T) {
 	r := newRelay(t)
 	r.publish(2)
 	o := r.reach()
-	o.Token = eventrelay.NewSecret(base64.StdEncoding.EncodeToString([]byte("unknown:unheard-of")))
+	o.Token = secret.New(base64.StdEncoding.EncodeToString([]byte("unknown:unheard-of")))
 	log := newLogbook(t)
 	came := arrival(t, open(t, o, r.destination, log), nil)
 	log.await("the token is unknown to the server, or revoked")
@@ -158,17 +160,17 @@ func TestSourceSaysWhatIsWrong(t *testing.T) {
 	r := newRelay(t)
 	other := newRelay(t)
 	none := r.reach()
-	none.Token = eventrelay.Secret{}
+	none.Token = secret.Text{}
 	anonymous := r.reach()
 	anonymous.CertFile, anonymous.KeyFile = "", ""
 	stranger := r.reach()
 	stranger.CACertFile = other.certificate.CACert
 	admin := r.reach()
-	admin.Token = eventrelay.NewSecret(r.admin)
+	admin.Token = secret.New(r.admin)
 	producer := r.reach()
 	token, err := r.server.CreateProducerKey("users")
 	check(t, err)
-	producer.Token = eventrelay.NewSecret(token)
+	producer.Token = secret.New(token)
 
 	for name, test := range map[string]struct {
 		o           eventrelay.Options

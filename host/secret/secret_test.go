@@ -1,4 +1,4 @@
-package eventrelay_test
+package secret_test
 
 import (
 	"bytes"
@@ -8,21 +8,31 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/relayhost/relayhost/host/eventrelay"
+	"go.uber.org/goleak"
+
+	"github.com/relayhost/relayhost/host/secret"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const hidden = "a2V5OnNlY3JldA=="
 
-func TestSecretNeverShows(t *testing.T) {
-	secret := eventrelay.NewSecret(hidden)
-	options := eventrelay.Options{Host: "localhost", Port: 1, Token: secret}
+// options hold a secret as a room's options do.
+type options struct {
+	Host  string
+	Token secret.Text
+}
+
+func TestNeverShows(t *testing.T) {
+	hush := secret.New(hidden)
+	o := options{Host: "localhost", Token: hush}
 	type wrapper struct {
-		options eventrelay.Options
-		secret  *eventrelay.Secret
+		options options
+		secret  *secret.Text
 	}
 	for _, value := range []any{
-		secret, &secret, options, &options, []any{secret}, map[string]any{"k": options},
-		wrapper{options, &secret}, &wrapper{options, &secret}, fmt.Errorf("no: %v", options),
+		hush, &hush, o, &o, []any{hush}, map[string]any{"k": o},
+		wrapper{o, &hush}, &wrapper{o, &hush}, fmt.Errorf("no: %v", o),
 	} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%T", "%10.3s"} {
 			refuse(t, verb, fmt.Sprintf(verb, value))
@@ -37,8 +47,8 @@ func TestSecretNeverShows(t *testing.T) {
 		slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "value", value)
 		refuse(t, "slog", log.String())
 	}
-	if secret.Reveal() != hidden || secret.String() != "[redacted]" {
-		t.Errorf("Reveal, String = %q, %q", secret.Reveal(), secret)
+	if hush.Reveal() != hidden || hush.String() != "[redacted]" {
+		t.Errorf("Reveal, String = %q, %q", hush.Reveal(), hush)
 	}
 }
 
@@ -52,8 +62,8 @@ func refuse(t *testing.T, how, text string) {
 	}
 }
 
-func TestEmptySecret(t *testing.T) {
-	for _, s := range []eventrelay.Secret{{}, eventrelay.NewSecret("")} {
+func TestEmpty(t *testing.T) {
+	for _, s := range []secret.Text{{}, secret.New("")} {
 		if s.Reveal() != "" || s.String() != "" {
 			t.Errorf("Reveal, String = %q, %q", s.Reveal(), s.String())
 		}

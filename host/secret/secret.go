@@ -1,29 +1,31 @@
-package eventrelay
+// Package secret keeps texts that must not be seen: tokens and keys. Start with
+// [New]; only [Text.Reveal] gives a text away.
+package secret
 
 import (
 	"fmt"
 	"io"
 )
 
-// Secret holds a text that must not be seen. However it is printed, logged or
+// Text holds a text that must not be seen. However it is printed, logged or
 // marshalled, alone or inside another value, it shows as "[redacted]", or as
 // nothing if it is empty.
-type Secret struct {
+type Text struct {
 	// A function, because reflection prints the text of every other kind of
 	// field that it meets where it may not call a method.
 	reveal func() string
 }
 
-// NewSecret keeps text.
-func NewSecret(text string) Secret {
+// New keeps text.
+func New(text string) Text {
 	if text == "" {
-		return Secret{}
+		return Text{}
 	}
-	return Secret{reveal: func() string { return text }}
+	return Text{reveal: func() string { return text }}
 }
 
 // Reveal returns the text.
-func (s Secret) Reveal() string {
+func (s Text) Reveal() string {
 	if s.reveal == nil {
 		return ""
 	}
@@ -31,7 +33,7 @@ func (s Secret) Reveal() string {
 }
 
 // String returns "[redacted]", or "" if there is no text.
-func (s Secret) String() string {
+func (s Text) String() string {
 	if s.reveal == nil {
 		return ""
 	}
@@ -39,7 +41,7 @@ func (s Secret) String() string {
 }
 
 // Format prints String, whatever the verb and the flags.
-func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
+func (s Text) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
 // MarshalText returns String.
-func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+func (s Text) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
