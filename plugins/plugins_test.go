@@ -17,6 +17,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// compiled keeps a module's machine code from one test to the next.
+var compiled = wazero.NewCompilationCache()
+
 // instance is the plugin under plain wazero, driven by SPEC.md and protobuf's
 // own library: nothing of relayhost's host or codec takes part.
 type instance struct {
@@ -28,7 +31,7 @@ type instance struct {
 func start(t *testing.T, wasm []byte) *instance {
 	t.Helper()
 	ctx := context.Background()
-	runtime := wazero.NewRuntime(ctx)
+	runtime := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfig().WithCompilationCache(compiled))
 	t.Cleanup(func() { _ = runtime.Close(ctx) })
 	wasi_snapshot_preview1.MustInstantiate(ctx, runtime)
 	in := &instance{t: t}

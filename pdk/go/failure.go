@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/relayhost/relayhost/abi"
@@ -28,11 +29,7 @@ func isRetryable(err error) bool {
 	case interface{ Unwrap() error }:
 		return isRetryable(e.Unwrap())
 	case interface{ Unwrap() []error }:
-		for _, each := range e.Unwrap() {
-			if isRetryable(each) {
-				return true
-			}
-		}
+		return slices.ContainsFunc(e.Unwrap(), isRetryable)
 	}
 	return false
 }

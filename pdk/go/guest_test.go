@@ -58,6 +58,16 @@ func named(t testing.TB, name string) *message.Message {
 	return &message.Message{Event: b}
 }
 
+// A guest's main runs before its handlers, and both ways of reading agree.
+func TestGuest(t *testing.T) {
+	slot := guest(t, "jsonguest")
+	for _, way := range []string{"nothing", "scanner", "library", "scanner"} {
+		if p := slot.HandleMessage(named(t, way)); string(p.Data) != "Bill" || !p.OK() {
+			t.Errorf("%s: got %+v", way, p)
+		}
+	}
+}
+
 // BenchmarkGuestJSON is the scanner beside encoding/json in one guest, message
 // by message in turn, less what a message costs whose data is not read.
 func BenchmarkGuestJSON(b *testing.B) {

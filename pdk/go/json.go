@@ -31,13 +31,8 @@ func (j JSON) Get(path ...string) Value {
 
 func get(text []byte, base string, path []string) Value {
 	s := scanner{text: text, path: path}
-	if s.document(); s.problem != "" {
-		return Value{err: &JSONError{joinPath(base, path), s.pos, s.problem}}
-	}
-	if s.found == nil {
-		return Value{err: &JSONError{joinPath(base, path[:s.reached]), -1, s.why()}}
-	}
-	return Value{raw: s.found, base: base, path: path}
+	s.document()
+	return Value{raw: s.found, plain: s.foundPlain, base: base, path: path, miss: s.miss}
 }
 
 // ErrMissing is wrapped by the error of a value that is not there, in a text
@@ -73,21 +68,27 @@ func (e *JSONError) Is(target error) bool {
 	return target == ErrMissing && e.Offset < 0 && e.Problem == ErrMissing.Error()
 }
 
-// Value is a value of a [JSON] text, or the error of looking for it.
+// Value is a value of a [JSON] text, or the failure to find it.
 type Value struct {
-	raw  []byte
-	base string
-	path []string
-	err  error
+	raw   []byte // nil if there is none, and then miss says why
+	plain []byte // its text, if it is a string known to stand for itself
+	base  string
+	path  []string
+	miss  miss
 }
 
 // Exists reports whether the value is there; null is a value.
-func (v Value) Exists() bool { return v.err == nil }
+func (v Value) Exists() bool { return v.raw != nil }
 
 // Err says why the value is not there: it is missing ([ErrMissing]), something
 // on its path is no object or array, or the text is malformed. It is nil, or a
 // [*JSONError].
-func (v Value) Err() error { return v.err }
+func (v Value) Err() error {
+	if v.raw != nil {
+		return nil
+	}
+	return v.miss.err(v.base, v.path)
+}
 
 // Raw is the value as it is written, or nil if it does not exist. It is part
 // of the text and valid as long as that is.
@@ -98,7 +99,7 @@ func (v Value) IsNull() bool { return string(v.raw) == "null" }
 
 // Get returns the value at path below this one.
 func (v Value) Get(path ...string) Value {
-	if v.err != nil {
+	if v.raw == nil {
 		return v
 	}
 	return get(v.raw, joinPath(v.base, v.path), path)
@@ -106,16 +107,23 @@ func (v Value) Get(path ...string) Value {
 
 // Text is the text of a string, its escapes resolved.
 func (v Value) Text() (string, error) {
-	if err := v.want("a string"); err != nil {
-		return "", err
+	if v.plain != nil { // the common case, short enough to be inlined
+		return string(v.plain), nil
+	}
+	return v.text()
+}
+
+func (v Value) text() (string, error) {
+	if v.first() != '"' {
+		return "", v.not("a string")
 	}
 	return unquote(v.raw), nil
 }
 
 // Int is a number without fraction and exponent.
 func (v Value) Int() (int64, error) {
-	if err := v.want("a number"); err != nil {
-		return 0, err
+	if kindOf(v.first()) != number {
+		return 0, v.not(number)
 	}
 	n, err := strconv.ParseInt(string(v.raw), 10, 64)
 	if err != nil {
@@ -126,8 +134,8 @@ func (v Value) Int() (int64, error) {
 
 // Float is a number.
 func (v Value) Float() (float64, error) {
-	if err := v.want("a number"); err != nil {
-		return 0, err
+	if kindOf(v.first()) != number {
+		return 0, v.not(number)
 	}
 	n, err := strconv.ParseFloat(string(v.raw), 64)
 	if err != nil {
@@ -138,8 +146,8 @@ func (v Value) Float() (float64, error) {
 
 // Bool is true or false.
 func (v Value) Bool() (bool, error) {
-	if err := v.want("a boolean"); err != nil {
-		return false, err
+	if c := v.first(); c != 't' && c != 'f' {
+		return false, v.not("a boolean")
 	}
 	return v.raw[0] == 't', nil
 }
@@ -148,8 +156,12 @@ func (v Value) Bool() (bool, error) {
 // value is no array it yields once, a value with that error.
 func (v Value) Elements() func(yield func(Value) bool) {
 	return func(yield func(Value) bool) {
-		if err := v.want("an array"); err != nil {
-			yield(Value{err: err})
+		if c := v.first(); c != '[' {
+			if c != 0 {
+				v.miss = miss{fault: noArray, reached: len(v.path), seen: c}
+			}
+			v.raw = nil
+			yield(v)
 			return
 		}
 		base := joinPath(v.base, v.path) + "[]"
@@ -157,22 +169,27 @@ func (v Value) Elements() func(yield func(Value) bool) {
 		for s.next(']') {
 			start := s.pos
 			s.value(-1)
-			if !yield(Value{raw: s.text[start:s.pos], base: base}) {
+			if !yield(Value{raw: s.text[start:s.pos:s.pos], base: base}) {
 				return
 			}
 		}
 	}
 }
 
-// want is nil if the value is of a type, and says what it is instead if not.
-func (v Value) want(kind string) error {
-	if v.err != nil {
-		return v.err
+// first is the first byte of the value, or 0 if it does not exist.
+func (v Value) first() byte {
+	if v.raw == nil {
+		return 0
 	}
-	if is := kindOf(v.raw[0]); is != kind {
-		return v.problem("is " + is + ", not " + kind)
+	return v.raw[0]
+}
+
+// not is the error of a value that does not exist, or is not of a kind.
+func (v Value) not(kind string) error {
+	if v.raw == nil {
+		return v.Err()
 	}
-	return nil
+	return v.problem("is " + kindOf(v.raw[0]) + ", not " + kind)
 }
 
 func (v Value) problem(problem string) error {
@@ -188,6 +205,8 @@ func joinPath(base string, path []string) string {
 	return base + "." + joined
 }
 
+const number = "a number"
+
 // kindOf names the type of a value by its first byte.
 func kindOf(first byte) string {
 	switch first {
@@ -201,6 +220,8 @@ func kindOf(first byte) string {
 		return "a boolean"
 	case 'n':
 		return "null"
+	case 0:
+		return "nothing"
 	}
-	return "a number"
+	return number
 }

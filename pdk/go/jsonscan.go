@@ -5,21 +5,17 @@ package relay
 const maxDepth = 500
 
 // scanner walks over a JSON text once, checks all of it, and notes the value
-// at path. Its methods return false once the text proved malformed; problem
-// and pos say how.
+// at path. Its methods return false once the text proved malformed.
 type scanner struct {
-	text    []byte
-	pos     int
-	path    []string
-	problem string
-	depth   int
+	text  []byte
+	pos   int
+	path  []string
+	depth int
 
-	// found is the value at path. If there is none, reached is how many
-	// elements of the path lead to something, and stopped the first byte of
-	// what does not lead further, 0 if the element after it is missing.
-	found   []byte
-	reached int
-	stopped byte
+	// found is the value at path, and foundPlain its text if it is a
+	// plain string. If there is none, miss says why.
+	found, foundPlain []byte
+	miss              miss
 
 	// plain says of the string read last that it stands for itself: no
 	// escapes, nothing but ASCII.
@@ -29,21 +25,14 @@ type scanner struct {
 // document reads the whole text.
 func (s *scanner) document() {
 	s.space()
-	if !s.value(0) {
-		return
+	if s.value(0) {
+		if s.space(); s.pos < len(s.text) {
+			s.malformed()
+		}
 	}
-	if s.space(); s.pos < len(s.text) {
-		s.malformed()
+	if s.miss.fault >= cutOff {
+		s.found = nil
 	}
-}
-
-// why says why nothing was found. The problem belongs to the value that is
-// reached elements deep.
-func (s *scanner) why() string {
-	if s.stopped == 0 {
-		return ErrMissing.Error()
-	}
-	return "is " + kindOf(s.stopped) + ", not an object or array"
 }
 
 // value reads one value, with no space before it. level is how many elements
@@ -52,7 +41,7 @@ func (s *scanner) value(level int) bool {
 	start := s.pos
 	c := s.peek()
 	if level >= 0 {
-		s.found, s.reached, s.stopped = nil, level, c
+		s.found, s.miss = nil, miss{fault: noContainer, reached: level, seen: c}
 	}
 	var ok bool
 	switch c {
@@ -70,24 +59,27 @@ func (s *scanner) value(level int) bool {
 		ok = s.number()
 	}
 	if level == len(s.path) {
-		s.found = s.text[start:s.pos:s.pos]
+		s.found, s.foundPlain = s.text[start:s.pos:s.pos], nil
+		if c == '"' && s.plain && ok {
+			s.foundPlain = s.text[start+1 : s.pos-1]
+		}
 	}
 	return ok
 }
 
 func (s *scanner) container(open byte, level int) bool {
 	if s.depth++; s.depth > maxDepth {
-		s.problem = "more than 500 containers deep"
+		s.miss = miss{fault: tooDeep, pos: s.pos}
 		return false
 	}
 	if level == len(s.path) {
 		level = -1
 	}
 	if level >= 0 {
-		s.reached, s.stopped = level+1, 0
+		s.miss = miss{fault: missing, reached: level + 1}
 	}
 	s.pos++
-	ok := false
+	var ok bool
 	if open == '{' {
 		ok = s.object(level)
 	} else {
@@ -115,7 +107,7 @@ func (s *scanner) object(level int) bool {
 			return false
 		}
 	}
-	return s.problem == ""
+	return s.miss.fault < cutOff
 }
 
 func (s *scanner) array(level int) bool {
@@ -132,13 +124,13 @@ func (s *scanner) array(level int) bool {
 			return false
 		}
 	}
-	return s.problem == ""
+	return s.miss.fault < cutOff
 }
 
 // next moves to the next item of a container and returns true, or past its
 // end and returns false, as it does when the text is malformed.
 func (s *scanner) next(end byte) bool {
-	if s.problem != "" {
+	if s.miss.fault >= cutOff {
 		return false
 	}
 	first := s.text[s.pos-1] == end-2 // { and [ lie two before } and ]
@@ -163,7 +155,7 @@ func (s *scanner) matches(quoted []byte, element string) bool {
 	if s.plain {
 		return string(quoted[1:len(quoted)-1]) == element
 	}
-	return unquote(quoted) == element
+	return unquotesTo(quoted, element)
 }
 
 // arrayIndex is the index that an element of a path stands for, or -1.

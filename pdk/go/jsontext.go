@@ -14,6 +14,13 @@ func unquote(quoted []byte) string {
 	return string(appendUnquoted(make([]byte, 0, len(text)), text))
 }
 
+// unquotesTo compares the text of a well-formed string; a name of usual length
+// is not moved to the heap for that.
+func unquotesTo(quoted []byte, text string) bool {
+	var buf [64]byte
+	return string(appendUnquoted(buf[:0], quoted[1:len(quoted)-1])) == text
+}
+
 func appendUnquoted(dst, text []byte) []byte {
 	for len(text) > 0 {
 		if text[0] == '\\' {

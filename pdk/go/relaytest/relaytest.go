@@ -61,12 +61,12 @@ func Retry(t testing.TB, handler func(*relay.Message) error, m Result) Result {
 		plugin = new(relay.Plugin)
 		plugin.HandleMessage(handler)
 	}
-	var answer abi.MessageResult
-	serve(t, func() (err error) {
-		answer, err = abi.ParseMessageResult(plugin.ServeMessage(frame.Append(nil)))
+	serve(t, func() error {
+		answer, err := abi.ParseMessageResult(plugin.ServeMessage(frame.Append(nil)))
+		m.apply(answer)
 		return err
 	})
-	return m.apply(answer)
+	return m
 }
 
 // BatchResult is what a batch handler returned.
@@ -78,7 +78,7 @@ type BatchResult struct {
 }
 
 // Batch runs a batch handler on messages that [Message] returned, or on
-// literal ones: &Result{Event: …, Data: …} needs no handler before it. The
+// literal ones: Result{Event: …, Data: …} needs no handler before it. The
 // batcher and the batch key are the first message's, default and none if it
 // was not routed. A nil handler stands for the one that was registered by
 // [relay.HandleBatch].
@@ -99,12 +99,13 @@ func Batch(t testing.TB, handler func(*relay.Batch) error, messages ...Result) B
 		plugin = new(relay.Plugin)
 		plugin.HandleBatch(handler)
 	}
-	var answer abi.BatchResult
-	serve(t, func() (err error) {
-		answer, err = abi.ParseBatchResult(plugin.ServeBatch(batch.Append(nil)))
+	var result BatchResult
+	serve(t, func() error {
+		answer, err := abi.ParseBatchResult(plugin.ServeBatch(batch.Append(nil)))
+		result = batchResult(answer, len(messages))
 		return err
 	})
-	return batchResult(answer, len(messages))
+	return result
 }
 
 // Configure runs a configure function on a config table, written as JSON, and
@@ -135,11 +136,12 @@ func (m Result) encode(t testing.TB) abi.Message {
 	return abi.Message{Event: event, Data: m.Data, Attempt: uint32(max(m.Attempt, 1))} //nolint:gosec // a test's own
 }
 
-// apply is what a host does with the answer: a failed message keeps what it was.
-func (m Result) apply(answer abi.MessageResult) Result {
+// apply is what a host does with the answer, which is valid only until the next
+// call: a failed message keeps what it was.
+func (m *Result) apply(answer abi.MessageResult) {
 	m.Err, m.Retryable = failed(answer), answer.Retryable
 	if m.Err != nil {
-		return m
+		return
 	}
 	if answer.Data != nil {
 		m.Data = append([]byte{}, answer.Data...)
@@ -153,7 +155,6 @@ func (m Result) apply(answer abi.MessageResult) Result {
 	if answer.BatchMode != nil {
 		m.Flush = *answer.BatchMode == abi.BatchModeFlush
 	}
-	return m
 }
 
 func batchResult(answer abi.BatchResult, size int) BatchResult {

@@ -8,7 +8,8 @@ import (
 	relay "github.com/relayhost/relayhost/pdk/go"
 )
 
-func init() {
+// main registers the handler, as an init may as well.
+func main() {
 	relay.HandleMessage(func(m *relay.Message) error {
 		name, err := field(m)
 		m.SetData([]byte(name))
@@ -31,5 +32,3 @@ func field(m *relay.Message) (string, error) {
 	err := json.Unmarshal(m.Data(), &event)
 	return event.Person.FirstName, err
 }
-
-func main() {}
