@@ -1,0 +1,368 @@
+package meter
+
+import "github.com/relayhost/relayhost/host/plugin/wasm"
+
+// mode is where the count is while code runs.
+type mode uint8
+
+const (
+	inGlobal mode = iota
+	// inLocal: in the function's first added local, from its entry on. So it
+	// is in functions that call nothing.
+	inLocal
+	// inLoop: in that local, from a tight loop's beginning to its end.
+	inLoop
+)
+
+// label is one open block while a body is rewritten.
+type label struct {
+	depth int // how many labels are open within it: its place in the new code
+	loop  int // an index into the analysis' loops, or -1
+	// tight: the block is a tight loop, which another loop of ours is around.
+	tight bool
+}
+
+// emitter writes one function's metered body.
+type emitter struct {
+	*rewriter
+	*analysis
+	typ   wasm.FuncType
+	out   []byte
+	body  []byte // the original
+	local uint32 // the first of the meter's locals
+	frame uint64 // an estimate of the function's frame in bytes, 0 for a leaf
+	mode  mode
+
+	labels    []label
+	depth     int // open labels in the new code
+	nextLoop  int
+	nextBlock int
+	tightAt   int // len(labels) at the tight loop that is open
+	head      uint64
+}
+
+func newEmitter(r *rewriter, a *analysis, typ wasm.FuncType, locals uint32) *emitter {
+	e := &emitter{rewriter: r, analysis: a, typ: typ, local: locals}
+	if a.leaf() && len(a.loops) > 0 {
+		e.mode = inLocal
+	}
+	return e
+}
+
+// locals is how many locals of type i64 the function needs more.
+func (e *emitter) locals() uint32 { return 2 }
+
+// wrapped reports whether the body stands in a block, behind which there is
+// something to do at every exit.
+func (e *emitter) wrapped() bool { return e.mode == inLocal || e.frame > 0 }
+
+func (e *emitter) rewrite(code *wasm.Code) ([]byte, error) {
+	e.body = code.Body
+	e.out = make([]byte, 0, len(code.Body)*3/2+64)
+	e.enter()
+	e.depth = 1
+	e.labels = append(e.labels, label{depth: 0, loop: -1})
+	r := wasm.NewReader(code.Body, code.Offset)
+	var in instruction
+	for len(e.labels) > 0 {
+		next(r, &in)
+		if err := r.Err(); err != nil {
+			return nil, err
+		}
+		e.instruction(&in)
+		e.blocks(in.end)
+	}
+	return e.out, nil
+}
+
+// enter writes what a function begins with: it takes the first block's units
+// and the frame, and looks whether both are to be had.
+func (e *emitter) enter() {
+	first := e.charges[0].units
+	e.nextBlock = 1
+	switch {
+	case e.small():
+		e.take(first)
+	case e.frame > 0:
+		e.global(opGlobalGet, e.stack).i64(int64(e.frame)).op(opI64Sub).localOp(opLocalTee, e.local+1).global(opGlobalSet, e.stack)
+		e.global(opGlobalGet, e.fuel).i64(int64(first)).op(opI64Sub).localOp(opLocalTee, e.local).global(opGlobalSet, e.fuel)
+		e.localOp(opLocalGet, e.local).localOp(opLocalGet, e.local+1).op(opI64Or)
+		e.i64(0).op(opI64LtS, opIf, blockEmpty).call(e.slow).op(opEnd)
+	case e.mode == inLocal:
+		e.global(opGlobalGet, e.fuel).localOp(opLocalSet, e.local)
+		e.takeAndLook(first)
+	default:
+		e.takeAndLook(first)
+	}
+	if e.wrapped() {
+		e.op(opBlock)
+		e.out = append(e.out, e.bodyType(e.typ.Results)...)
+	}
+}
+
+// leave writes what stands behind a body's block.
+func (e *emitter) leave() {
+	if !e.wrapped() {
+		return
+	}
+	e.op(opEnd)
+	if e.mode == inLocal {
+		e.localOp(opLocalGet, e.local).global(opGlobalSet, e.fuel)
+	}
+	if e.frame > 0 {
+		e.global(opGlobalGet, e.stack).i64(int64(e.frame)).op(opI64Add).global(opGlobalSet, e.stack)
+	}
+}
+
+// blocks charges the basic block that begins here, if one does.
+func (e *emitter) blocks(at int) {
+	for e.nextBlock < len(e.charges) && e.charges[e.nextBlock].at == at {
+		c := e.charges[e.nextBlock]
+		e.nextBlock++
+		switch {
+		case e.head > 0: // a loop's head has charged it
+		case c.look:
+			e.takeAndLook(c.units)
+		default:
+			e.take(c.units)
+		}
+		e.head = 0
+	}
+}
+
+// take charges units without a look.
+func (e *emitter) take(units uint64) {
+	switch {
+	case units == 0:
+	case e.mode == inGlobal:
+		e.global(opGlobalGet, e.fuel).i64(int64(units)).op(opI64Sub).global(opGlobalSet, e.fuel)
+	default:
+		e.localOp(opLocalGet, e.local).i64(int64(units)).op(opI64Sub).localOp(opLocalSet, e.local)
+	}
+}
+
+// takeAndLook charges units and calls out if they are not to be had.
+func (e *emitter) takeAndLook(units uint64) {
+	if e.mode == inGlobal {
+		e.global(opGlobalGet, e.fuel).i64(int64(units)).op(opI64Sub).localOp(opLocalTee, e.local).global(opGlobalSet, e.fuel)
+		e.localOp(opLocalGet, e.local).i64(0).op(opI64LtS, opIf, blockEmpty).call(e.slow).op(opEnd)
+		return
+	}
+	e.localOp(opLocalGet, e.local).i64(int64(units)).op(opI64Sub).localOp(opLocalTee, e.local)
+	e.i64(0).op(opI64LtS, opIf, blockEmpty)
+	e.localOp(opLocalGet, e.local).global(opGlobalSet, e.fuel).call(e.slow)
+	e.global(opGlobalGet, e.fuel).localOp(opLocalSet, e.local)
+	e.op(opEnd)
+}
+
+// instruction writes one instruction, or what stands in its place.
+func (e *emitter) instruction(in *instruction) {
+	switch in.op {
+	case opBlock, opIf:
+		e.copyOf(in)
+		e.push(label{loop: -1})
+	case opLoop:
+		e.loop(in)
+	case opEnd:
+		e.end(in)
+	case opBr:
+		e.br(in.index)
+	case opBrIf:
+		e.brIf(in)
+	case opBrTable:
+		e.brTable(in)
+	case opReturn:
+		e.ret()
+	case opCall:
+		e.call(e.index.shift(in.index))
+	case opRefFunc:
+		e.op(opRefFunc).u32(e.index.shift(in.index))
+	case opReturnCall, opReturnCallIndirect:
+		e.tailCall(in)
+	case opMemoryGrow:
+		e.grows = true
+		e.call(e.grow)
+	case opBulk:
+		e.bulkOp(in)
+	default:
+		e.copyOf(in)
+	}
+}
+
+// bulkOp has bulk instructions charged by their size, which is on top of the
+// stack.
+func (e *emitter) bulkOp(in *instruction) {
+	switch in.sub {
+	case bulkMemoryFill:
+		e.moves = true
+		e.call(e.fill)
+		return
+	case bulkMemoryCopy:
+		e.moves = true
+		e.call(e.copy)
+		return
+	case bulkMemoryInit:
+		e.call(e.bulk)
+	case bulkTableInit, bulkTableCopy, bulkTableGrow, bulkTableFill:
+		e.call(e.bulkTable)
+	}
+	e.copyOf(in)
+}
+
+func (e *emitter) push(l label) {
+	l.depth = e.depth
+	e.labels = append(e.labels, l)
+	e.depth++
+}
+
+// loop writes a loop's head. A tight loop stands in another one, whose head
+// looks at the count: so the loop itself only subtracts, and no call is in it.
+//
+//	loop            ;; ours
+//	  if count < units: call out
+//	  loop          ;; the module's
+//	    count -= units
+//	    if count < 0: count += units; branch to ours
+func (e *emitter) loop(in *instruction) {
+	l := e.loops[e.nextLoop]
+	units := e.charges[l.head].units
+	tight := l.tight && units > 0
+	if tight {
+		e.tightHead(in, int64(units))
+	} else {
+		e.copyOf(in)
+		e.push(label{loop: e.nextLoop})
+		e.takeAndLook(units)
+	}
+	e.nextLoop++
+	e.head = 1
+}
+
+func (e *emitter) tightHead(in *instruction, units int64) {
+	if e.mode == inGlobal {
+		e.mode = inLoop
+		e.tightAt = len(e.labels)
+		e.global(opGlobalGet, e.fuel).localOp(opLocalSet, e.local)
+	}
+	e.copyOf(in)
+	e.depth++
+	e.localOp(opLocalGet, e.local).i64(units).op(opI64LtS, opIf, blockEmpty)
+	e.localOp(opLocalGet, e.local).i64(units).op(opI64Sub).global(opGlobalSet, e.fuel).call(e.slow)
+	e.global(opGlobalGet, e.fuel).i64(units).op(opI64Add).localOp(opLocalSet, e.local)
+	e.op(opEnd)
+	e.copyOf(in)
+	e.push(label{loop: e.nextLoop, tight: true})
+	e.localOp(opLocalGet, e.local).i64(units).op(opI64Sub).localOp(opLocalTee, e.local)
+	e.i64(0).op(opI64LtS, opIf, blockEmpty)
+	e.localOp(opLocalGet, e.local).i64(units).op(opI64Add).localOp(opLocalSet, e.local)
+	e.op(opBr).u32(2).op(opEnd)
+}
+
+func (e *emitter) end(in *instruction) {
+	l := e.labels[len(e.labels)-1]
+	e.labels = e.labels[:len(e.labels)-1]
+	if len(e.labels) == 0 {
+		e.leave()
+		e.op(opEnd)
+		return
+	}
+	e.copyOf(in)
+	e.depth--
+	if !l.tight {
+		return
+	}
+	e.op(opEnd)
+	e.depth--
+	if e.mode == inLoop && len(e.labels) == e.tightAt {
+		e.store()
+		e.mode = inGlobal
+	}
+}
+
+// store puts the count back into the global.
+func (e *emitter) store() { e.localOp(opLocalGet, e.local).global(opGlobalSet, e.fuel) }
+
+// target is the new depth of a label.
+func (e *emitter) target(depth uint32) uint32 {
+	return uint32(e.depth - 1 - e.labels[len(e.labels)-1-int(depth)].depth)
+}
+
+// leavesLoop reports whether a branch leads out of the tight loop that keeps
+// the count.
+func (e *emitter) leavesLoop(depth uint32) bool {
+	return e.mode == inLoop && len(e.labels)-1-int(depth) < e.tightAt
+}
+
+func (e *emitter) br(depth uint32) {
+	if e.leavesLoop(depth) {
+		e.store()
+	}
+	e.op(opBr).u32(e.target(depth))
+}
+
+// brIf puts the count back before a branch that leads out of a tight loop. The
+// values that the branch carries are on the stack, so it stays what it is.
+func (e *emitter) brIf(in *instruction) {
+	if e.leavesLoop(in.index) {
+		e.store()
+	}
+	e.op(opBrIf).u32(e.target(in.index))
+}
+
+func (e *emitter) brTable(in *instruction) {
+	for _, depth := range in.targets {
+		if e.leavesLoop(depth) {
+			e.store()
+			break
+		}
+	}
+	e.op(opBrTable).u32(uint32(len(in.targets) - 1))
+	for _, depth := range in.targets {
+		e.u32(e.target(depth))
+	}
+}
+
+// ret leaves by the body's block if there is something to do behind it.
+func (e *emitter) ret() {
+	if e.mode == inLoop {
+		e.store()
+	}
+	if e.wrapped() {
+		e.op(opBr).u32(uint32(e.depth - 1))
+		return
+	}
+	e.op(opReturn)
+}
+
+// tailCall gives the frame back before the call that takes its place.
+func (e *emitter) tailCall(in *instruction) {
+	e.global(opGlobalGet, e.stack).i64(int64(e.frame)).op(opI64Add).global(opGlobalSet, e.stack)
+	if in.op == opReturnCall {
+		e.op(opReturnCall).u32(e.index.shift(in.index))
+		return
+	}
+	e.copyOf(in)
+}
+
+func (e *emitter) copyOf(in *instruction) { e.out = append(e.out, e.body[in.start:in.end]...) }
+
+func (e *emitter) op(ops ...byte) *emitter {
+	e.out = append(e.out, ops...)
+	return e
+}
+
+func (e *emitter) u32(v uint32) *emitter {
+	e.out = wasm.AppendU32(e.out, v)
+	return e
+}
+
+func (e *emitter) i64(v int64) *emitter {
+	e.out = wasm.AppendS64(append(e.out, opI64Const), v)
+	return e
+}
+
+func (e *emitter) global(op byte, index uint32) *emitter { return e.op(op).u32(index) }
+
+func (e *emitter) localOp(op byte, index uint32) *emitter { return e.op(op).u32(index) }
+
+func (e *emitter) call(f uint32) *emitter { return e.op(opCall).u32(f) }

@@ -1,0 +1,110 @@
+package meter
+
+import "github.com/relayhost/relayhost/host/plugin/wasm"
+
+// moduleIndex is how many of each thing the module has of its own, before the
+// meter adds to it. An index beyond would reach the meter's own.
+type moduleIndex struct {
+	types   []wasm.FuncType
+	imports uint32 // imported functions
+	funcs   uint32
+	globals uint32
+}
+
+func newModuleIndex(m *wasm.Module) *moduleIndex {
+	imports := m.Imported(wasm.KindFunc)
+	return &moduleIndex{
+		types:   m.Types[:len(m.Types):len(m.Types)],
+		imports: imports,
+		funcs:   imports + uint32(len(m.Functions)),
+		globals: m.Imported(wasm.KindGlobal) + uint32(len(m.Globals)),
+	}
+}
+
+// check fails the reader for an index that the module has nothing for.
+func (m *moduleIndex) check(r *wasm.Reader, in *instruction, locals uint64) {
+	what, most := "", uint64(0)
+	switch in.op {
+	case opCall, opReturnCall, opRefFunc:
+		what, most = "function", uint64(m.funcs)
+	case opCallIndirect, opReturnCallIndirect:
+		what, most = "type", uint64(len(m.types))
+	case opLocalGet, opLocalSet, opLocalTee:
+		what, most = "local", locals
+	case opGlobalGet, opGlobalSet:
+		what, most = "global", uint64(m.globals)
+	case opBlock, opLoop, opIf:
+		if in.block >= 0 && in.block >= int64(len(m.types)) {
+			r.Fail(wasm.ErrMalformed, "there is no type %d", in.block)
+		}
+		return
+	default:
+		return
+	}
+	if uint64(in.index) >= most {
+		r.Fail(wasm.ErrMalformed, "there is no %s %d", what, in.index)
+	}
+}
+
+// noParams reports whether a block of this type takes no parameters.
+func (m *moduleIndex) noParams(block int64) bool {
+	return block < 0 || block < int64(len(m.types)) && len(m.types[block].Params) == 0
+}
+
+// shift is a function's index once the meter's import is there.
+func (m *moduleIndex) shift(f uint32) uint32 {
+	if f < m.imports {
+		return f
+	}
+	return f + 1
+}
+
+// checkModule fails for an index outside of code that the module has nothing
+// for.
+func (m *moduleIndex) checkModule(module *wasm.Module) error {
+	for _, e := range module.Exports {
+		if e.Kind == wasm.KindFunc && e.Index >= m.funcs || e.Kind == wasm.KindGlobal && e.Index >= m.globals {
+			return refuse("export %.80q is %v %d, which does not exist", e.Name, e.Kind, e.Index)
+		}
+	}
+	if module.Start != nil && *module.Start >= m.funcs {
+		return refuse("the start function is %d, which does not exist", *module.Start)
+	}
+	for i := range module.Globals {
+		if err := m.checkExprs(module.Globals[i].Init); err != nil {
+			return err
+		}
+	}
+	for i := range module.Data {
+		if err := m.checkExprs(module.Data[i].Offset); err != nil {
+			return err
+		}
+	}
+	for i := range module.Elements {
+		e := &module.Elements[i]
+		for _, f := range e.Funcs {
+			if f >= m.funcs {
+				return refuse("an element segment has function %d, which does not exist", f)
+			}
+		}
+		if err := m.checkExprs(append(e.Exprs[:len(e.Exprs):len(e.Exprs)], e.Offset)...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *moduleIndex) checkExprs(exprs ...wasm.Expr) error {
+	var in instruction
+	for _, e := range exprs {
+		r := wasm.NewReader(e, 0)
+		for r.Len() > 0 && r.Err() == nil {
+			next(r, &in)
+			m.check(r, &in, 0)
+		}
+		if err := r.Err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
