@@ -39,16 +39,23 @@ func syntaxFault(text string, err error) *Fault {
 	if !errors.As(err, &parse) {
 		return fault
 	}
-	lines := strings.Split(text, "\n")
-	// At the end of a file the library counts a line too few or too many.
-	fault.Line = min(max(parse.Position.Line, 1), len(lines))
-	if strings.Contains(parse.LastKey+lines[fault.Line-1], "token") {
+	fault.Line = lineOf(text, parse.Position)
+	line := strings.Split(text, "\n")[fault.Line-1]
+	if strings.Contains(parse.LastKey+line, "token") {
 		fault.Problem = "not TOML (what is wrong is not shown, since it may hold a secret)"
 		fault.Hint = secretHint
 		return fault
 	}
 	fault.Problem = "not TOML: " + quotation.ReplaceAllString(parse.Message, `"…"`)
 	return fault
+}
+
+// lineOf is the line of a position's last byte. The library's own count is one
+// too many where the end of a line is at fault, and may be 0 at a file's end.
+func lineOf(text string, at toml.Position) int {
+	text = strings.TrimPrefix(text, "\ufeff")
+	last := min(max(at.Start+at.Len-1, 0), len(text))
+	return 1 + strings.Count(text[:last], "\n")
 }
 
 // quotation is what the library quotes, from two characters on.

@@ -103,11 +103,15 @@ var faulty = []struct{ name, doc, want string }{
 	},
 	{
 		"broken TOML", smallest + "[pipeline\n",
-		"",
+		`relayhost.toml:8: not TOML: expected '.' or ']' to end table name, but got '\n' instead`,
 	},
 	{
 		"much at once", "[[pipeline]]\nname = \"Users!\"\n[pipeline.producer]\nport = \"x\"\n",
-		"",
+		"relayhost.toml:1: pipeline.plugin: is missing\nhint: it needs module\n" +
+			"relayhost.toml:2: pipeline.name: is not a name\nhint: a name is 1 to 64 of a-z, 0-9, _ and -\n" +
+			"relayhost.toml:3: pipeline.producer.destination_id: is missing\nhint: a UUID is 32 hexadecimal digits in groups of 8, 4, 4, 4 and 12\n" +
+			"relayhost.toml:3: pipeline.producer.token: is missing" + hintToken + "\n" +
+			"relayhost.toml:4: pipeline.producer.port: must be an integer, not a string\nhint: valid keys: " + keysProducer,
 	},
 }
 
@@ -116,20 +120,25 @@ func TestFaults(t *testing.T) {
 	for _, c := range faulty {
 		t.Run(c.name, func(t *testing.T) {
 			_, message := parse(c.doc)
-			if c.want != "" && message != c.want {
+			if message != c.want {
 				t.Errorf("got:\n%s\nwant:\n%s", message, c.want)
-			}
-			if message == "" {
-				t.Error("no fault")
 			}
 		})
 	}
 }
 
+// Wherever on line 8 the library stops, line 8 it is.
 func TestSyntaxErrorHasItsLine(t *testing.T) {
-	_, message := parse(smallest + "x = = 1\n")
-	if !strings.HasPrefix(message, "relayhost.toml:8: ") {
-		t.Errorf("got %q", message)
+	for _, line := range []string{
+		"x = = 1\n", "x = \n", "x =", "x", "x\n", "x = \"a\n", "x = 'a\n", "x = 01\n", "x = {", "[x\n", "[x.\n", "[[x]\n",
+		"x = 1 y\n", "x = \"\\q\"\n", "x = 99999999999999999999\n", "module = 1\n", "x = 2020-99-99\n", "x = a\r\n",
+	} {
+		for _, start := range []string{"", "\ufeff"} {
+			_, message := parse(start + smallest + line)
+			if !strings.HasPrefix(message, "relayhost.toml:8: ") {
+				t.Errorf("%q: got %q", start+line, message)
+			}
+		}
 	}
 }
 
@@ -178,6 +187,12 @@ func TestFaultsHideSecrets(t *testing.T) {
 		with(token, `token = { env = "`+secret+` x" }`),
 		with(token, `token = { value = "`+secret+`" }`),
 		with(token, `token = "`+secret),
+		with(token, "token = "+secret),
+		with(token, "tokn = "+secret),
+		with(token, "token = [\n"+secret+"\n]"),
+		with(token, "token = \"\"\"\n"+secret+"\n\\u"+secret+"\"\"\""),
+		with(token, "tokn = \""+secret+"\\u"+secret+"\""),
+		with(token, "[pipeline.producer.token]\nvalue = "+secret),
 		with(destination, `destination_id = "`+secret+`"`),
 		with(token, token+"\npull_interval = \""+secret+"\""),
 	} {

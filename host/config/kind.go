@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
@@ -113,7 +114,7 @@ const (
 var (
 	namePattern = regexp.MustCompile(`^[a-z0-9_-]+$`)
 	uuidPattern = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
-	hostPattern = regexp.MustCompile(`^([0-9A-Za-z_]([0-9A-Za-z_.-]*[0-9A-Za-z.])?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(%[0-9A-Za-z_.-]+)?)$`)
+	hostPattern = regexp.MustCompile(`^[0-9A-Za-z_]([0-9A-Za-z_.-]*[0-9A-Za-z.])?$`)
 	pathPattern = regexp.MustCompile(`^[^\x00-\x1f\x7f]+$`)
 )
 
@@ -132,8 +133,18 @@ func uuid(dst *string) kind {
 	})
 }
 
+// host is a name or an IP address. A pattern cannot tell an IPv6 address from
+// a name and a port: feed:50051.
 func host(dst *string) kind {
-	return matching(kind{name: "host", hint: "write a name or an address only; the port is a key of its own"}, dst, hostPattern, 253)
+	k := kind{name: "host", hint: "write a name or an address only; the port is a key of its own"}
+	return scalar(k, func(_ *checker, v string) string {
+		_, err := netip.ParseAddr(v)
+		if len(v) > 253 || err != nil && !hostPattern.MatchString(v) {
+			return "is not a host"
+		}
+		*dst = v
+		return ""
+	})
 }
 
 // path is a file's path, taken from the configuration file's folder.

@@ -21,8 +21,8 @@ var (
 	envPattern    = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 )
 
-// hushed is a secret: a text in the file, in the environment or in a file of its own. It
-// must be fit for an HTTP header. No fault shows any of it.
+// hushed is a secret: a text in the file, in the environment or in a file of
+// its own. It must be fit for an HTTP header. No fault shows any of it.
 func hushed(dst *secret.Text) kind {
 	k := kind{name: "secret", hint: secretHint}
 	use := func(text string) string { return keep(dst, text) }

@@ -1,0 +1,108 @@
+package config_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+const (
+	hintPlugin   = "\nhint: valid keys: module, config"
+	hintPipeline = "\nhint: begin each pipeline with [[pipeline]]"
+	hintName     = "\nhint: a name is 1 to 64 of a-z, 0-9, _ and -"
+	hintToken    = "\nhint: write a string in quotes, { env = \"NAME\" } or { file = \"PATH\" }"
+	hintHost     = "\nhint: write a name or an address only; the port is a key of its own"
+	hintDuration = "\nhint: write a number and its unit in quotes, like \"2s\""
+
+	keysPipeline = "name, shutdown, producer, plugin, processors, batchers"
+	keysProducer = "type, destination_id, host, port, token, certfile, keyfile, cacertfile, tls, pull_interval, pull_timeout, concurrency"
+)
+
+// rarer is files with a fault that few will make, and what is said about it
+// after the file's name, to the letter.
+var rarer = []struct{ name, doc, want string }{
+	{"one bracket too few", with("[[pipeline]]", "[pipeline]"), "1: pipeline: must be an array of tables, not a table" + hintPipeline + "; valid keys: cache_dir, pipeline"},
+	{"an empty array", "pipeline = []\n", "1: pipeline: must be 1 to 10000 tables, not 0" + hintPipeline},
+	{"an array of numbers", "pipeline = [1]\n", "1: pipeline: must be an array of tables, not an array" + hintPipeline + "; valid keys: cache_dir, pipeline"},
+	{"one bracket too many", with("[pipeline.plugin]", "[[pipeline.plugin]]"), "6: pipeline.plugin: must be a table, not an array of tables\nhint: valid keys: " + keysPipeline},
+	{"too many pipelines", repeat("[[pipeline]] # %d\n", 10_001), "1: pipeline: must be 1 to 10000 tables, not 10001" + hintPipeline},
+
+	{"a host with a port", with(token, token+"\nhost = \"feed:50051\""), "6: pipeline.producer.host: is not a host" + hintHost},
+	{"a host with a scheme", with(token, token+"\nhost = \"http://relay\""), "6: pipeline.producer.host: is not a host" + hintHost},
+	{"a date for a number", with(token, token+"\nport = 1979-05-27"), "6: pipeline.producer.port: must be an integer, not a date or time\nhint: valid keys: " + keysProducer},
+	{"a float for a number", with(token, token+"\nport = 1.0"), "6: pipeline.producer.port: must be an integer, not a float\nhint: valid keys: " + keysProducer},
+	{"a duration too long", with(token, token+"\npull_timeout = \"25h\""), "6: pipeline.producer.pull_timeout: must be 1s to 24h, not 25h" + hintDuration},
+	{"a pull that loses events", with(token, token+"\npull_timeout = \"20ms\""), "6: pipeline.producer.pull_timeout: must be 1s to 24h, not 20ms" + hintDuration},
+
+	{"a boolean for a token", with(token, "token = true"), "5: pipeline.producer.token: must be a secret, not a boolean" + hintToken + "; valid keys: " + keysProducer},
+	{"an empty token", with(token, `token = ""`), "5: pipeline.producer.token: is empty" + hintToken},
+	{"a token with its word", with(token, `token = "Bearer a2V5"`), "5: pipeline.producer.token: holds white space or characters beyond ASCII" + hintToken},
+	{"a giant token", with(token, `token = "`+strings.Repeat("a", 8193)+`"`), "5: pipeline.producer.token: is longer than 8192 bytes" + hintToken},
+	{"a token from nowhere", with(token, "token = {}"), "5: pipeline.producer.token: must have one of env and file" + hintToken},
+	{"a token of a folder", with(token, `token = { file = "testdata" }`), "5: pipeline.producer.token.file: file testdata cannot be read: not a regular file"},
+	{"a token in place of a variable", with(token, `token = { env = "a2V5OnNlY3JldA==" }`), "5: pipeline.producer.token.env: is not a variable's name\nhint: a variable's name is of letters, digits and _"},
+
+	{"a path that no system has", with(`"upcase.wasm"`, `"a\u0000b"`), "7: pipeline.plugin.module: is not a path\nhint: a path is 1 to 4096 bytes without control characters"},
+	{"what JSON has not", smallest + "[[pipeline.plugin.config.rule]]\na = [1, nan]\nb = -inf\n", "9: pipeline.plugin.config.rule[0].a[1]: is NaN, which JSON cannot hold\n" +
+		"relayhost.toml:10: pipeline.plugin.config.rule[0].b: is -Inf, which JSON cannot hold"},
+	{"a number for the plugin's config", smallest + "config = 1\n", "8: pipeline.plugin.config: must be a table, not an integer" + hintPlugin},
+
+	{"a batcher's name", smallest + "[pipeline.batchers.\"S 3\"]\n", "8: pipeline.batchers.\"S 3\": is not a name" + hintName},
+	{"a batcher that is no table", smallest + "[pipeline.batchers]\ns3 = 1\n", "9: pipeline.batchers.s3: must be a table, not an integer"},
+	{"batchers that are no table", with("[pipeline.producer]", "batchers = 1\n[pipeline.producer]"), "3: pipeline.batchers: must be a table, not an integer\n" +
+		"hint: begin each batcher with [pipeline.batchers.<name>]; valid keys: " + keysPipeline},
+	{"too many batchers", smallest + repeat("[pipeline.batchers.b%d]\n", 1025), "8: pipeline.batchers: must be at most 1024 tables, not 1025"},
+
+	{"the second of two pipelines", smallest + strings.Replace(with(token, ""), "users", "orders", 1), "10: pipeline[orders].producer.token: is missing" + hintToken},
+	{"the nameless of two pipelines", smallest + with(`name = "users"`, ""), "8: pipeline[#2].name: is missing" + hintName},
+
+	{"a key that would colour a terminal", smallest + "\"\\u001b[31m\" = 1\n", `8: pipeline.plugin."\x1b[31m": unknown key` + hintPlugin},
+	{"an empty key", smallest + "\"\" = 1\n", `8: pipeline.plugin."": unknown key` + hintPlugin},
+	{"a giant key", smallest + strings.Repeat("k", 200) + " = 1\n", `8: pipeline.plugin."` + strings.Repeat("k", 64) + `…": unknown key` + hintPlugin},
+
+	{"a key twice", smallest + "module = \"x\"\n", "8: not TOML: Key 'pipeline.plugin.module' has already been defined."},
+	{"a bare word", smallest + "config = hunter2\n", `8: not TOML: expected value but found "…" instead`},
+	{"a bare token", with(token, "token = hunter2"), "5: not TOML (what is wrong is not shown, since it may hold a secret)" + hintToken},
+	{"an end too soon", smallest + "[pipeline", "8: not TOML: expected '.' or ']' to end table name, but got '\\x00' instead"},
+	{"bytes that are no text", smallest + "# \xff\n", "8: not UTF-8"},
+	{"a tower of arrays", smallest + "a = " + strings.Repeat("[", 100_000), "8: nests deeper than 64"},
+	{"a tower behind a byte order mark", "\ufeff\na = " + strings.Repeat("[", 100_000), "2: nests deeper than 64"},
+	{"a key of many parts", strings.Repeat("a.", 100_000) + "a = 1", "1: nests deeper than 64"},
+	{"too large", smallest + "#" + strings.Repeat(" ", 1<<20), "1: larger than 1048576 bytes"},
+}
+
+func repeat(format string, n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, format, i)
+	}
+	return b.String()
+}
+
+func TestRarerFaults(t *testing.T) {
+	for _, c := range rarer {
+		t.Run(c.name, func(t *testing.T) {
+			if _, message := parse(c.doc); message != "relayhost.toml:"+c.want {
+				t.Errorf("got:\n%s\nwant:\nrelayhost.toml:%s", message, c.want)
+			}
+		})
+	}
+}
+
+// A file with more faults than anyone reads says how many there are.
+func TestFaultsAreBounded(t *testing.T) {
+	_, message := parse(repeat("k%d = 1\n", 150) + smallest)
+	if !strings.HasSuffix(message, "\nrelayhost.toml:100: and 51 faults more") {
+		t.Errorf("ends in %q", message[max(0, len(message)-80):])
+	}
+}
+
+// What netip and the field's names allow for a host is taken as it is.
+func TestHosts(t *testing.T) {
+	for _, host := range []string{"localhost", "relay_1.example.", "127.0.0.1", "::1", "fe80::1%eth0", "feed"} {
+		c, message := parse(with(token, token+"\nhost = \""+host+"\""))
+		if message != "" || c.Pipelines[0].Producer.Host != host {
+			t.Errorf("%s: %s", host, message)
+		}
+	}
+}
