@@ -7,8 +7,8 @@ type mode uint8
 
 const (
 	inGlobal mode = iota
-	// inLocal: in the function's first added local, from its entry on. So it
-	// is in functions that call nothing.
+	// inLocal: in the function's first added local, from its entry on; in the
+	// global only while another function runs.
 	inLocal
 	// inLoop: in that local, from a tight loop's beginning to its end.
 	inLoop
@@ -43,10 +43,17 @@ type emitter struct {
 
 func newEmitter(r *rewriter, a *analysis, typ wasm.FuncType, locals uint32) *emitter {
 	e := &emitter{rewriter: r, analysis: a, typ: typ, local: locals}
-	if a.leaf() && len(a.loops) > 0 {
+	if a.prefersLocal() {
 		e.mode = inLocal
 	}
 	return e
+}
+
+// prefersLocal reports whether the count is better kept in a local. To subtract
+// from a global costs as much as to put the count there before a call and to
+// fetch it behind.
+func (a *analysis) prefersLocal() bool {
+	return !a.small() && (len(a.loops) > 0 && a.leaf() || len(a.charges) > 2*a.calls)
 }
 
 // locals is how many locals of type i64 the function needs more.
@@ -85,9 +92,15 @@ func (e *emitter) enter() {
 		e.take(first)
 	case e.frame > 0:
 		e.global(opGlobalGet, e.stack).i64(int64(e.frame)).op(opI64Sub).localOp(opLocalTee, e.local+1).global(opGlobalSet, e.stack)
-		e.global(opGlobalGet, e.fuel).i64(int64(first)).op(opI64Sub).localOp(opLocalTee, e.local).global(opGlobalSet, e.fuel)
-		e.localOp(opLocalGet, e.local).localOp(opLocalGet, e.local+1).op(opI64Or)
-		e.i64(0).op(opI64LtS, opIf, blockEmpty).call(e.slow).op(opEnd)
+		e.global(opGlobalGet, e.fuel).i64(int64(first)).op(opI64Sub).localOp(opLocalTee, e.local)
+		if e.mode == inGlobal {
+			e.global(opGlobalSet, e.fuel)
+			e.localOp(opLocalGet, e.local)
+		}
+		e.localOp(opLocalGet, e.local+1).op(opI64Or)
+		e.i64(0).op(opI64LtS, opIf, blockEmpty)
+		e.outside(func() { e.call(e.slow) })
+		e.op(opEnd)
 	case e.mode == inLocal:
 		e.global(opGlobalGet, e.fuel).localOp(opLocalSet, e.local)
 		e.takeAndLook(first)
@@ -150,9 +163,19 @@ func (e *emitter) takeAndLook(units uint64) {
 	}
 	e.localOp(opLocalGet, e.local).i64(int64(units)).op(opI64Sub).localOp(opLocalTee, e.local)
 	e.i64(0).op(opI64LtS, opIf, blockEmpty)
-	e.localOp(opLocalGet, e.local).global(opGlobalSet, e.fuel).call(e.slow)
-	e.global(opGlobalGet, e.fuel).localOp(opLocalSet, e.local)
+	e.outside(func() { e.call(e.slow) })
 	e.op(opEnd)
+}
+
+// outside has the count in the global while another function runs.
+func (e *emitter) outside(run func()) {
+	if e.mode == inGlobal {
+		run()
+		return
+	}
+	e.store()
+	run()
+	e.global(opGlobalGet, e.fuel).localOp(opLocalSet, e.local)
 }
 
 // instruction writes one instruction, or what stands in its place.
@@ -174,14 +197,16 @@ func (e *emitter) instruction(in *instruction) {
 	case opReturn:
 		e.ret()
 	case opCall:
-		e.call(e.index.shift(in.index))
+		e.outside(func() { e.call(e.index.shift(in.index)) })
+	case opCallIndirect:
+		e.outside(func() { e.copyOf(in) })
 	case opRefFunc:
 		e.op(opRefFunc).u32(e.index.shift(in.index))
 	case opReturnCall, opReturnCallIndirect:
 		e.tailCall(in)
 	case opMemoryGrow:
 		e.grows = true
-		e.call(e.grow)
+		e.outside(func() { e.call(e.grow) })
 	case opBulk:
 		e.bulkOp(in)
 	default:
@@ -195,16 +220,16 @@ func (e *emitter) bulkOp(in *instruction) {
 	switch in.sub {
 	case bulkMemoryFill:
 		e.moves = true
-		e.call(e.fill)
+		e.outside(func() { e.call(e.fill) })
 		return
 	case bulkMemoryCopy:
 		e.moves = true
-		e.call(e.copy)
+		e.outside(func() { e.call(e.copy) })
 		return
 	case bulkMemoryInit:
-		e.call(e.bulk)
+		e.outside(func() { e.call(e.bulk) })
 	case bulkTableInit, bulkTableCopy, bulkTableGrow, bulkTableFill:
-		e.call(e.bulkTable)
+		e.outside(func() { e.call(e.bulkTable) })
 	}
 	e.copyOf(in)
 }
@@ -336,6 +361,9 @@ func (e *emitter) ret() {
 
 // tailCall gives the frame back before the call that takes its place.
 func (e *emitter) tailCall(in *instruction) {
+	if e.mode == inLocal {
+		e.store()
+	}
 	e.global(opGlobalGet, e.stack).i64(int64(e.frame)).op(opI64Add).global(opGlobalSet, e.stack)
 	if in.op == opReturnCall {
 		e.op(opReturnCall).u32(e.index.shift(in.index))
