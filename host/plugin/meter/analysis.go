@@ -1,6 +1,10 @@
 package meter
 
-import "github.com/relayhost/relayhost/host/plugin/wasm"
+import (
+	"slices"
+
+	"github.com/relayhost/relayhost/host/plugin/wasm"
+)
 
 const (
 	// longRun is how many units of straight code run at most without a look at
@@ -132,13 +136,14 @@ func (a *analyser) call(in *instruction) {
 	if in.op == opCall || in.op == opReturnCall {
 		a.run += smallLeaf
 	}
-	for i := len(a.frames) - 1; i >= 0; i-- {
-		if l := a.frames[i].loop; l >= 0 {
-			if !a.loops[l].tight {
-				return // nor are those around it
-			}
-			a.loops[l].tight = false
+	for _, f := range slices.Backward(a.frames) {
+		if f.loop < 0 {
+			continue
 		}
+		if !a.loops[f.loop].tight {
+			return // nor are those around it
+		}
+		a.loops[f.loop].tight = false
 	}
 }
 
@@ -150,9 +155,9 @@ func (a *analyser) open(in *instruction) {
 	f := frame{op: in.op, loop: -1, alive: a.alive}
 	switch in.op {
 	case opLoop:
-		for i := len(a.frames) - 1; i >= 0; i-- {
-			if l := a.frames[i].loop; l >= 0 {
-				a.loops[l].tight = false
+		for _, around := range slices.Backward(a.frames) {
+			if around.loop >= 0 {
+				a.loops[around.loop].tight = false
 				break
 			}
 		}

@@ -1,6 +1,10 @@
 package meter
 
-import "github.com/relayhost/relayhost/host/plugin/wasm"
+import (
+	"slices"
+
+	"github.com/relayhost/relayhost/host/plugin/wasm"
+)
 
 // mode is where the count is while code runs.
 type mode uint8
@@ -335,11 +339,8 @@ func (e *emitter) brIf(in *instruction) {
 }
 
 func (e *emitter) brTable(in *instruction) {
-	for _, depth := range in.targets {
-		if e.leavesLoop(depth) {
-			e.store()
-			break
-		}
+	if slices.ContainsFunc(in.targets, e.leavesLoop) {
+		e.store()
 	}
 	e.op(opBrTable).u32(uint32(len(in.targets) - 1))
 	for _, depth := range in.targets {

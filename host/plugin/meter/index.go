@@ -1,6 +1,10 @@
 package meter
 
-import "github.com/relayhost/relayhost/host/plugin/wasm"
+import (
+	"slices"
+
+	"github.com/relayhost/relayhost/host/plugin/wasm"
+)
 
 // moduleIndex is how many of each thing the module has of its own, before the
 // meter adds to it. An index beyond would reach the meter's own.
@@ -14,7 +18,7 @@ type moduleIndex struct {
 func newModuleIndex(m *wasm.Module) *moduleIndex {
 	imports := m.Imported(wasm.KindFunc)
 	return &moduleIndex{
-		types:   m.Types[:len(m.Types):len(m.Types)],
+		types:   slices.Clip(m.Types),
 		imports: imports,
 		funcs:   imports + uint32(len(m.Functions)),
 		globals: m.Imported(wasm.KindGlobal) + uint32(len(m.Globals)),
@@ -23,7 +27,10 @@ func newModuleIndex(m *wasm.Module) *moduleIndex {
 
 // check fails the reader for an index that the module has nothing for.
 func (m *moduleIndex) check(r *wasm.Reader, in *instruction, locals uint64) {
-	what, most := "", uint64(0)
+	var (
+		what string
+		most uint64
+	)
 	switch in.op {
 	case opCall, opReturnCall, opRefFunc:
 		what, most = "function", uint64(m.funcs)
@@ -81,17 +88,20 @@ func (m *moduleIndex) checkModule(module *wasm.Module) error {
 		}
 	}
 	for i := range module.Elements {
-		e := &module.Elements[i]
-		for _, f := range e.Funcs {
-			if f >= m.funcs {
-				return refuse("an element segment has function %d, which does not exist", f)
-			}
-		}
-		if err := m.checkExprs(append(e.Exprs[:len(e.Exprs):len(e.Exprs)], e.Offset)...); err != nil {
+		if err := m.checkElement(&module.Elements[i]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (m *moduleIndex) checkElement(e *wasm.Element) error {
+	for _, f := range e.Funcs {
+		if f >= m.funcs {
+			return refuse("an element segment has function %d, which does not exist", f)
+		}
+	}
+	return m.checkExprs(append(slices.Clip(e.Exprs), e.Offset)...)
 }
 
 func (m *moduleIndex) checkExprs(exprs ...wasm.Expr) error {

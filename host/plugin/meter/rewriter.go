@@ -2,6 +2,7 @@ package meter
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/relayhost/relayhost/host/plugin/wasm"
 )
@@ -78,7 +79,7 @@ func (r *rewriter) function(code *wasm.Code, typ wasm.FuncType) error {
 		return err
 	}
 	code.Body = body
-	code.Locals = append(code.Locals[:len(code.Locals):len(code.Locals)], wasm.Locals{Count: e.locals(), Type: wasm.I64})
+	code.Locals = append(slices.Clip(code.Locals), wasm.Locals{Count: e.locals(), Type: wasm.I64})
 	return nil
 }
 
