@@ -24,7 +24,7 @@ generate:
 # plugins builds the plugins that the binary carries. The same Go version makes
 # the same bytes.
 plugins:
-	GOOS=wasip1 GOARCH=wasm go build -C plugins/upcase -buildmode=c-shared -trimpath -buildvcs=false -ldflags='-s -w' -o upcase.wasm .
+	CGO_ENABLED=0 GOOS=wasip1 GOARCH=wasm go build -C plugins/upcase -buildmode=c-shared -trimpath -buildvcs=false -ldflags='-s -w' -o upcase.wasm .
 
 # wat makes the .wasm beside every .wat. It needs npm, and nothing else does.
 wat:

@@ -4,7 +4,7 @@
 //
 // The .wasm files are built from the folders of their names by
 //
-//	GOOS=wasip1 GOARCH=wasm go build -C plugins/upcase -buildmode=c-shared -trimpath -buildvcs=false -ldflags='-s -w' -o upcase.wasm .
+//	CGO_ENABLED=0 GOOS=wasip1 GOARCH=wasm go build -C plugins/upcase -buildmode=c-shared -trimpath -buildvcs=false -ldflags='-s -w' -o upcase.wasm .
 //
 // and committed. The same Go version builds the same bytes everywhere.
 package plugins

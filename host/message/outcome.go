@@ -12,6 +12,13 @@ const (
 	Handler
 	// Trap: the guest trapped, and its instance is gone.
 	Trap
+	// Deadline: the call took too long, and the instance is gone.
+	Deadline
+	// Fuel: the call used up its fuel, and the instance is gone.
+	Fuel
+	// Memory: the guest gave up when it could have no more memory, and its
+	// instance is gone.
+	Memory
 	// Exit: the guest called proc_exit, and its instance is gone.
 	Exit
 	// ABI: the guest's answer breaks the contract of abi/SPEC.md.
@@ -27,7 +34,7 @@ const (
 )
 
 var kindNames = [...]string{
-	OK: "ok", Handler: "handler", Trap: "trap", Exit: "exit", ABI: "abi",
+	OK: "ok", Handler: "handler", Trap: "trap", Deadline: "deadline", Fuel: "fuel", Memory: "memory", Exit: "exit", ABI: "abi",
 	Routing: "routing", Missing: "missing", Sink: "sink", Unavailable: "unavailable",
 }
 

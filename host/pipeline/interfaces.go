@@ -35,6 +35,9 @@ type Handler interface {
 	// HandleBatch handles one batch. The result has an outcome for each of
 	// the batch's messages and is valid until the next call.
 	HandleBatch(b *message.Batch) message.BatchResult
+	// Interrupt ends the call that runs, and those to come; any goroutine may
+	// call it.
+	Interrupt()
 	// Close gives the slot's instance back; no call may be running.
 	Close(ctx context.Context) error
 }

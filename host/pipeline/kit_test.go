@@ -141,6 +141,8 @@ func (h handler) HandleBatch(b *message.Batch) message.BatchResult {
 	return h.plugin.batch(b)
 }
 
+func (h handler) Interrupt() {}
+
 func (h handler) Close(context.Context) error {
 	h.plugin.mu.Lock()
 	h.plugin.closed++

@@ -17,11 +17,6 @@ type compiled struct {
 	runtime wazero.Runtime
 }
 
-// meter is the seam of host/plugin/meter: it takes a verified module and
-// returns the one that is compiled in its place, which counts what it executes
-// and can be interrupted. Until then modules run as they are.
-func meter(file []byte) ([]byte, error) { return file, nil }
-
 // compile compiles one module at a time. If that fails with the cache but not
 // without it, the cache is to blame and dropped.
 func (e *Engine) compile(ctx context.Context, file []byte) (*compiled, error) {

@@ -9,6 +9,8 @@ import (
 	"sync"
 
 	"github.com/tetratelabs/wazero"
+
+	"github.com/relayhost/relayhost/host/plugin/meter"
 )
 
 // Options configures an [Engine]. The zero value is valid.
@@ -77,7 +79,7 @@ func (e *Engine) newRuntime(ctx context.Context, cache *diskCache) (wazero.Runti
 	}
 	runtime := wazero.NewRuntimeWithConfig(ctx, config)
 	e.closers = append(e.closers, runtime.Close)
-	return runtime, defineImports(ctx, runtime)
+	return runtime, errors.Join(defineImports(ctx, runtime), meter.Import(ctx, runtime))
 }
 
 // Close ends the engine and whatever still lives in it; no call may be

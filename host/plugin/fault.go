@@ -8,6 +8,7 @@ import (
 	"github.com/tetratelabs/wazero/sys"
 
 	"github.com/relayhost/relayhost/host/message"
+	"github.com/relayhost/relayhost/host/plugin/meter"
 )
 
 const (
@@ -43,7 +44,18 @@ func failure(err error) *fault {
 	if exit, ok := errors.AsType[*sys.ExitError](err); ok {
 		return &fault{kind: message.Exit, reason: fmt.Sprintf("the plugin called proc_exit(%d)", exit.ExitCode())}
 	}
-	return &fault{kind: message.Trap, reason: trapReason(err)}
+	return &fault{kind: trapKind(err), reason: trapReason(err)}
+}
+
+// trapKind tells the meter's ends of a call from the guest's own.
+func trapKind(err error) message.Kind {
+	switch {
+	case errors.Is(err, meter.ErrFuel):
+		return message.Fuel
+	case errors.Is(err, meter.ErrDeadline), errors.Is(err, meter.ErrInterrupted):
+		return message.Deadline
+	}
+	return message.Trap
 }
 
 // trapReason makes one bounded line of wazero's error, which is the reason and
@@ -60,6 +72,9 @@ func trapReason(err error) string {
 // frameNames cuts the function names out of lines like ".name(i32,i32) i64".
 func frameNames(stack string) []string {
 	stack, _, _ = strings.Cut(stack, "\n\n") // a stack of Go's may follow
+	if strings.HasPrefix(stack, meter.Reserved) {
+		stack = afterLine(afterLine(stack)) // the meter's own two
+	}
 	var names []string
 	for line := range strings.SplitSeq(stack, "\n\t") {
 		name, _, ok := strings.Cut(strings.TrimPrefix(line, "."), "(")
@@ -72,4 +87,9 @@ func frameNames(stack string) []string {
 		names = append(names, name)
 	}
 	return names
+}
+
+func afterLine(text string) string {
+	_, rest, _ := strings.Cut(text, "\n\t")
+	return rest
 }

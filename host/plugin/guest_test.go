@@ -64,7 +64,7 @@ func TestPatchOutlivesCalls(t *testing.T) {
 // Recursion without end is a trap, and no crash.
 func TestRecursion(t *testing.T) {
 	slot, _ := start(t, module(t, "puppet"))
-	if got := slot.HandleMessage(order(cmdRecurse)); got.Kind != message.Trap || !strings.Contains(got.Reason, "stack overflow") {
+	if got := slot.HandleMessage(order(cmdRecurse)); got.Kind != message.Trap || !strings.Contains(got.Reason, "the stack is used up") {
 		t.Errorf("got %+v", got.Outcome)
 	}
 }

@@ -18,13 +18,7 @@ import (
 	"github.com/relayhost/relayhost/host/plugin/wasm"
 )
 
-// maxSleep is the longest sleep that a guest may ask for at once.
-const maxSleep = 10 * time.Second
-
-var (
-	errLogRange = errors.New("the text of relay_v1.log does not lie in the memory")
-	errSleep    = fmt.Errorf("the plugin asked to sleep for longer than %v", maxSleep)
-)
+var errLogRange = errors.New("the text of relay_v1.log does not lie in the memory")
 
 var logType = wasm.FuncType{Params: []wasm.ValueType{wasm.I32, wasm.I32, wasm.I32}}
 
@@ -64,23 +58,12 @@ func noAuthority() wazero.ModuleConfig {
 		WithWalltime(walltime, sys.ClockResolution(time.Microsecond)).
 		// Never 0: Go's runtime refuses to start then.
 		WithNanotime(func() int64 { return 1 + int64(time.Since(start)) }, sys.ClockResolution(time.Microsecond)).
-		WithNanosleep(sleep).
 		WithOsyield(runtime.Gosched)
 }
 
 func walltime() (sec int64, nsec int32) {
 	now := time.Now()
 	return now.Unix(), int32(now.Nanosecond()) //nolint:gosec // below 1e9
-}
-
-// sleep really sleeps, since a guest that is woken at once spins; and it is
-// bounded, since nothing can wake the guest. What asks for more traps: to be
-// woken early would be a lie.
-func sleep(ns int64) {
-	if time.Duration(ns) > maxSleep {
-		panic(errSleep)
-	}
-	time.Sleep(time.Duration(ns))
 }
 
 // wasiTypes has the type of every WASI function that wazero offers.

@@ -4,10 +4,13 @@ import (
 	"context"
 	"log/slog"
 	"math"
+	"time"
 
 	"github.com/tetratelabs/wazero/api"
 
 	"github.com/relayhost/relayhost/abi"
+	"github.com/relayhost/relayhost/host/message"
+	"github.com/relayhost/relayhost/host/plugin/meter"
 )
 
 // maxOutput is the longest output frame that the host takes, in bytes.
@@ -19,11 +22,14 @@ type instance struct {
 	// ctx carries log to host functions; kept, so that a call makes nothing.
 	ctx            context.Context
 	log            *guestLog
+	gauge          *meter.Gauge
+	limits         *Limits
 	stdout, stderr lineWriter
 	module         api.Module
 	memory         api.Memory
+	denied         api.Global // 1 once the guest was refused memory
 
-	buffer, message, batch, teardown api.Function
+	buffer, handleMessage, handleBatch, teardown api.Function
 
 	// stack is the parameters and results of a call.
 	stack [2]uint64
@@ -41,13 +47,17 @@ type frame interface {
 
 // newInstance makes an instance that is ready for messages: it runs the start
 // function, _initialize and configure.
-func (p *Plugin) newInstance(ctx context.Context, log *guestLog) (*instance, *fault) {
-	in := &instance{log: log, ctx: context.WithValue(context.WithoutCancel(ctx), guestLogKey{}, log)}
+func (s *Slot) newInstance() (*instance, *fault) {
+	p, log := s.plugin, s.newLog()
+	in := &instance{log: log, gauge: meter.NewGauge(0, &s.interrupted), limits: &p.settings.Limits}
+	in.ctx = in.gauge.Context(context.WithValue(s.ctx, guestLogKey{}, log))
 	in.stdout = lineWriter{log: log, level: slog.LevelInfo, source: "stdout"}
 	in.stderr = lineWriter{log: log, level: slog.LevelWarn, source: "stderr"}
 	log.call = "start"
+	in.start(in.limits.Start)
 	err := guard(func() (err error) {
-		config := p.engine.config.WithStdout(&in.stdout).WithStderr(&in.stderr)
+		config := p.engine.config.WithStdout(&in.stdout).WithStderr(&in.stderr).
+			WithNanosleep(func(ns int64) { in.gauge.Sleep(time.Duration(ns)) })
 		in.module, err = p.code.runtime.InstantiateModule(in.ctx, p.code.CompiledModule, config)
 		return err
 	})
@@ -63,11 +73,16 @@ func (p *Plugin) newInstance(ctx context.Context, log *guestLog) (*instance, *fa
 	return in, nil
 }
 
+// start begins a call with what it may use.
+func (in *instance) start(l Limit) { in.gauge.Start(l.Fuel, l.Deadline) }
+
 func (in *instance) bind() {
+	in.gauge.Bind(in.module)
+	in.denied = in.module.ExportedGlobal(meter.ExportDenied)
 	in.memory = in.module.Memory()
 	in.buffer = in.module.ExportedFunction(abi.ExportBuffer)
-	in.message = in.module.ExportedFunction(abi.ExportHandleMessage)
-	in.batch = in.module.ExportedFunction(abi.ExportHandleBatch)
+	in.handleMessage = in.module.ExportedFunction(abi.ExportHandleMessage)
+	in.handleBatch = in.module.ExportedFunction(abi.ExportHandleBatch)
 	in.teardown = in.module.ExportedFunction(abi.ExportTeardown)
 }
 
@@ -79,6 +94,7 @@ func (in *instance) prepare(config abi.Configure) *fault {
 	if configure == nil {
 		return nil
 	}
+	in.start(in.limits.Start)
 	output, f := in.call(abi.ExportConfigure, configure, &config)
 	if f != nil {
 		return f.during(abi.ExportConfigure)
@@ -92,10 +108,21 @@ func (in *instance) run(name string, fn api.Function) *fault {
 		return nil
 	}
 	in.log.call = name
+	in.start(in.limits.Start)
 	if err := fn.CallWithStack(in.ctx, in.stack[:]); err != nil {
-		return failure(err)
+		return in.failure(err)
 	}
 	return nil
+}
+
+// failure is the fault of a call. A trap of a guest that was refused memory is
+// put down to that: Go's runtime, for one, throws then.
+func (in *instance) failure(err error) *fault {
+	f := failure(err)
+	if f.kind == message.Trap && in.denied.Get() != 0 {
+		return &fault{kind: message.Memory, reason: "the plugin could have no more memory: " + f.reason}
+	}
+	return f
 }
 
 // call writes an input to the instance's buffer, calls a handler, and returns
@@ -111,7 +138,7 @@ func (in *instance) call(name string, fn api.Function, input frame) ([]byte, *fa
 	in.log.call = name
 	in.stack = [2]uint64{uint64(in.bufferPtr), uint64(size)} //nolint:gosec // a length
 	if err := fn.CallWithStack(in.ctx, in.stack[:]); err != nil {
-		return nil, failure(err)
+		return nil, in.failure(err)
 	}
 	return in.output(in.stack[0])
 }
@@ -138,7 +165,7 @@ func (in *instance) askBuffer(size uint32) *fault {
 	in.log.call = abi.ExportBuffer
 	in.stack[0] = uint64(size)
 	if err := in.buffer.CallWithStack(in.ctx, in.stack[:]); err != nil {
-		return failure(err).during(abi.ExportBuffer)
+		return in.failure(err).during(abi.ExportBuffer)
 	}
 	ptr := api.DecodeU32(in.stack[0])
 	if ptr == 0 {

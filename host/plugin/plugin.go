@@ -5,8 +5,8 @@
 //
 // # A module's life
 //
-// Load verifies the file statically ([Verify]), rewrites it so that it can be
-// metered (a seam so far), compiles it, and makes the first instance, so that
+// Load verifies the file statically ([Verify]), rewrites it so that it is
+// metered (package meter), compiles it, and makes the first instance, so that
 // whatever fails at the start fails at load, with a [*Refusal]. A slot keeps
 // one instance from call to call, and replaces it when it failed.
 //
@@ -14,9 +14,9 @@
 //
 // Compute, log, tell the time, sleep for up to 10 s at once, and draw random
 // bytes. There are no files, environment, arguments or sockets behind WASI.
-// Time and memory: an instance has at most Options.MemoryPages; what bounds its
-// time comes with metering, so until then a module that never returns holds its
-// slot for ever.
+// Each call has a deadline and a budget of fuel (limits.go), and an instance has
+// at most Options.MemoryPages of memory; what goes beyond ends the call and the
+// instance.
 //
 // # What a call costs
 //
@@ -30,6 +30,8 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+
+	"github.com/relayhost/relayhost/host/plugin/meter"
 )
 
 // Settings is what a pipeline says about its plugin.
@@ -41,6 +43,8 @@ type Settings struct {
 	Config string
 	// NeedBatch: the pipeline has batchers, so handle_batch is required.
 	NeedBatch bool
+	// Limits bound each call.
+	Limits Limits
 }
 
 // Plugin is a module that was loaded for a pipeline.
@@ -72,13 +76,14 @@ func (e *Engine) Load(ctx context.Context, name string, file []byte, settings Se
 		return nil, err
 	}
 	p := &Plugin{name: name, digest: Digest(file), engine: e, settings: settings}
+	p.settings.Limits = settings.Limits.withDefaults()
 	if p.settings.Config == "" {
 		p.settings.Config = "{}"
 	}
 	p.log = e.log.With("pipeline", settings.Pipeline, "plugin", name, "digest", p.digest[:12])
-	metered, err := meter(file)
+	metered, err := meter.Rewrite(file, meter.Limits{MemoryPages: e.memoryPages})
 	if err != nil {
-		return nil, p.refuse("it cannot be metered: " + err.Error())
+		return nil, p.refuse("it cannot be metered: " + printable(err.Error(), maxReason))
 	}
 	if p.code, err = e.compile(ctx, metered); errors.Is(err, ErrClosed) {
 		return nil, err
@@ -132,7 +137,7 @@ func (p *Plugin) takeFirst() *Slot {
 func (p *Plugin) newSlot(ctx context.Context) (*Slot, *fault) {
 	s := &Slot{plugin: p, ctx: context.WithoutCancel(ctx), limit: newLogLimit()}
 	s.logger = p.log.With("slot", p.number())
-	instance, f := p.newInstance(s.ctx, s.newLog())
+	instance, f := s.newInstance()
 	if f != nil {
 		p.release()
 		s.limit.report(s.logger)

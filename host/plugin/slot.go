@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 
 	"github.com/relayhost/relayhost/abi"
 	"github.com/relayhost/relayhost/host/message"
@@ -25,6 +26,8 @@ type Slot struct {
 	instance *instance // nil after a failure
 	spare    *spare    // nil until the first failure
 	retry    retry
+	// interrupted ends the call that runs, and those to come.
+	interrupted atomic.Bool
 
 	message abi.Message
 	batch   abi.Batch
@@ -32,6 +35,10 @@ type Slot struct {
 }
 
 func (s *Slot) newLog() *guestLog { return &guestLog{logger: s.logger, limit: s.limit} }
+
+// Interrupt ends the call that runs, and every later one, in less than a
+// millisecond as a rule. Any goroutine may call it.
+func (s *Slot) Interrupt() { s.interrupted.Store(true) }
 
 // HandleMessage calls handle_message. Whatever goes wrong is in the patch's
 // outcome.
@@ -48,7 +55,8 @@ func (s *Slot) handleMessage(m *message.Message) (message.Patch, *fault) {
 		return message.Patch{}, f
 	}
 	s.message = wireMessage(m)
-	output, f := s.instance.call(abi.ExportHandleMessage, s.instance.message, &s.message)
+	s.instance.start(s.instance.limits.Message)
+	output, f := s.instance.call(abi.ExportHandleMessage, s.instance.handleMessage, &s.message)
 	s.message = abi.Message{} // holds on to no event
 	if f != nil {
 		return message.Patch{}, s.discard(f)
@@ -74,11 +82,12 @@ func (s *Slot) handleBatch(b *message.Batch) (message.BatchResult, *fault) {
 	if f := s.acquire(); f != nil {
 		return message.BatchResult{}, f
 	}
-	if s.instance.batch == nil {
+	if s.instance.handleBatch == nil {
 		return message.BatchResult{}, breach("the plugin does not export %s", abi.ExportHandleBatch)
 	}
 	s.fillBatch(b)
-	output, f := s.instance.call(abi.ExportHandleBatch, s.instance.batch, &s.batch)
+	s.instance.start(s.instance.limits.Batch)
+	output, f := s.instance.call(abi.ExportHandleBatch, s.instance.handleBatch, &s.batch)
 	clear(s.batch.Messages)
 	if f != nil {
 		return message.BatchResult{}, s.discard(f)

@@ -25,7 +25,7 @@ func (s *Slot) newSpare() *spare {
 	sp := &spare{done: make(chan struct{})}
 	go func() {
 		defer close(sp.done)
-		sp.instance, sp.fault = s.plugin.newInstance(s.ctx, s.newLog())
+		sp.instance, sp.fault = s.newInstance()
 	}()
 	return sp
 }
