@@ -69,6 +69,11 @@ func (m *moduleIndex) shift(f uint32) uint32 {
 // checkModule fails for an index outside of code that the module has nothing
 // for.
 func (m *moduleIndex) checkModule(module *wasm.Module) error {
+	for _, i := range module.Imports {
+		if i.Kind == wasm.KindFunc && int64(i.Func) >= int64(len(m.types)) {
+			return refuse("import %.80q has type %d, which does not exist", i.Name, i.Func)
+		}
+	}
 	for _, e := range module.Exports {
 		if e.Kind == wasm.KindFunc && e.Index >= m.funcs || e.Kind == wasm.KindGlobal && e.Index >= m.globals {
 			return refuse("export %.80q is %v %d, which does not exist", e.Name, e.Kind, e.Index)
@@ -77,6 +82,10 @@ func (m *moduleIndex) checkModule(module *wasm.Module) error {
 	if module.Start != nil && *module.Start >= m.funcs {
 		return refuse("the start function is %d, which does not exist", *module.Start)
 	}
+	return m.checkInitializers(module)
+}
+
+func (m *moduleIndex) checkInitializers(module *wasm.Module) error {
 	for i := range module.Globals {
 		if err := m.checkExprs(module.Globals[i].Init); err != nil {
 			return err
