@@ -29,6 +29,8 @@ func TestMain(m *testing.M) {
 // command, with the real binary, real servers and real signals. Besides
 // testscript's own commands there are:
 //
+// The guests of testdata/guests are in each script's folder.
+//
 //	upcase FILE          writes the plugin upcase
 //	await FILE TEXT      waits until the file has the text
 //	freeport VAR         sets VAR to a port that nobody listens on
@@ -40,7 +42,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("XDG_CACHE_HOME", cache)
 			e.Setenv("HOME", e.WorkDir)
-			return nil
+			return os.CopyFS(e.WorkDir, os.DirFS("testdata/guests"))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"freeport": freePort},
 	})

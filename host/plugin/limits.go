@@ -11,7 +11,7 @@ type Limit struct {
 	// Deadline is how long the call may take.
 	Deadline time.Duration
 	// Fuel is how much it may execute, in the units of package meter: about an
-	// instruction, or half a nanosecond, each.
+	// instruction each. The barest loop runs 10 billion in 2.4 s (amd64).
 	Fuel uint64
 }
 

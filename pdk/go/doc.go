@@ -23,7 +23,7 @@
 //
 //	func main() {}
 //
-// Any Go since 1.24 builds it:
+// Go 1.26 or newer builds it:
 //
 //	GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -ldflags='-s -w' -o plugin.wasm .
 //

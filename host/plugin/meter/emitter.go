@@ -6,6 +6,10 @@ import (
 	"github.com/relayhost/relayhost/host/plugin/wasm"
 )
 
+// ownLocals is how many locals of type i64 the meter adds to a function: the
+// count, and at the entry the stack.
+const ownLocals = 2
+
 // mode is where the count is while code runs.
 type mode uint8
 
@@ -21,7 +25,6 @@ const (
 // label is one open block while a body is rewritten.
 type label struct {
 	depth int // how many labels are open within it: its place in the new code
-	loop  int // an index into the analysis' loops, or -1
 	// tight: the block is a tight loop, which another loop of ours is around.
 	tight bool
 }
@@ -60,9 +63,6 @@ func (a *analysis) prefersLocal() bool {
 	return !a.small() && (len(a.loops) > 0 && a.leaf() || len(a.charges) > 2*a.calls)
 }
 
-// locals is how many locals of type i64 the function needs more.
-func (e *emitter) locals() uint32 { return 2 }
-
 // wrapped reports whether the body stands in a block, behind which there is
 // something to do at every exit.
 func (e *emitter) wrapped() bool { return e.mode == inLocal || e.frame > 0 }
@@ -72,7 +72,7 @@ func (e *emitter) rewrite(code *wasm.Code) ([]byte, error) {
 	e.out = make([]byte, 0, len(code.Body)*3/2+64)
 	e.enter()
 	e.depth = 1
-	e.labels = append(e.labels, label{depth: 0, loop: -1})
+	e.labels = append(e.labels, label{})
 	r := wasm.NewReader(code.Body, code.Offset)
 	var in instruction
 	for len(e.labels) > 0 {
@@ -187,7 +187,7 @@ func (e *emitter) instruction(in *instruction) {
 	switch in.op {
 	case opBlock, opIf:
 		e.copyOf(in)
-		e.push(label{loop: -1})
+		e.push(label{})
 	case opLoop:
 		e.loop(in)
 	case opEnd:
@@ -260,7 +260,7 @@ func (e *emitter) loop(in *instruction) {
 		e.tightHead(in, int64(units))
 	} else {
 		e.copyOf(in)
-		e.push(label{loop: e.nextLoop})
+		e.push(label{})
 		e.takeAndLook(units)
 	}
 	e.nextLoop++
@@ -280,7 +280,7 @@ func (e *emitter) tightHead(in *instruction, units int64) {
 	e.global(opGlobalGet, e.fuel).i64(units).op(opI64Add).localOp(opLocalSet, e.local)
 	e.op(opEnd)
 	e.copyOf(in)
-	e.push(label{loop: e.nextLoop, tight: true})
+	e.push(label{tight: true})
 	e.localOp(opLocalGet, e.local).i64(units).op(opI64Sub).localOp(opLocalTee, e.local)
 	e.i64(0).op(opI64LtS, opIf, blockEmpty)
 	e.localOp(opLocalGet, e.local).i64(units).op(opI64Add).localOp(opLocalSet, e.local)

@@ -41,7 +41,7 @@ func (r *rewriter) naively(code *wasm.Code, typ wasm.FuncType) error {
 	e.body = code.Body
 	e.enter()
 	e.depth = 1
-	e.labels = append(e.labels, label{loop: -1})
+	e.labels = append(e.labels, label{})
 	in, reader := instruction{}, wasm.NewReader(code.Body, 0)
 	for len(e.labels) > 0 {
 		next(reader, &in)
@@ -49,6 +49,6 @@ func (r *rewriter) naively(code *wasm.Code, typ wasm.FuncType) error {
 		e.instruction(&in)
 	}
 	code.Body = e.out
-	code.Locals = append(code.Locals[:len(code.Locals):len(code.Locals)], wasm.Locals{Count: e.locals(), Type: wasm.I64})
+	code.Locals = append(code.Locals[:len(code.Locals):len(code.Locals)], wasm.Locals{Count: ownLocals, Type: wasm.I64})
 	return reader.Err()
 }

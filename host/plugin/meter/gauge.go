@@ -110,13 +110,6 @@ func (g *Gauge) Spent() uint64 {
 	return uint64(max(g.granted-int64(g.count.Get()), 0)) //nolint:gosec // a count
 }
 
-// Charge takes units for what the host does on behalf of the call.
-func (g *Gauge) Charge(units int64) {
-	if g.count != nil {
-		g.count.Set(g.count.Get() - uint64(units)) //nolint:gosec // a count may be negative
-	}
-}
-
 // Sleep waits on behalf of the call, which ends if the wait outlasts it. Its
 // panics are the engine's to turn into errors.
 func (g *Gauge) Sleep(d time.Duration) {

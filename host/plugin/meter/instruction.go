@@ -26,7 +26,6 @@ const (
 	opLocalTee           = 0x22
 	opGlobalGet          = 0x23
 	opGlobalSet          = 0x24
-	opTableGet           = 0x25
 	opTableSet           = 0x26
 	opMemorySize         = 0x3f
 	opMemoryGrow         = 0x40
@@ -34,7 +33,6 @@ const (
 	opI64Const           = 0x42
 	opF32Const           = 0x43
 	opF64Const           = 0x44
-	opI32Eqz             = 0x45
 	opI32Eq              = 0x46
 	opI32GtU             = 0x4b
 	opI32LeU             = 0x4d

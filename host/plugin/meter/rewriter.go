@@ -79,7 +79,7 @@ func (r *rewriter) function(code *wasm.Code, typ wasm.FuncType) error {
 		return err
 	}
 	code.Body = body
-	code.Locals = append(slices.Clip(code.Locals), wasm.Locals{Count: e.locals(), Type: wasm.I64})
+	code.Locals = append(slices.Clip(code.Locals), wasm.Locals{Count: ownLocals, Type: wasm.I64})
 	return nil
 }
 

@@ -1,0 +1,11 @@
+;; A guest whose handle_message says so and then spins for ever.
+(module
+  (import "relay_v1" "log" (func $log (param i32 i32 i32)))
+  (memory (export "memory") 2)
+  (data (i32.const 16) "spinning")
+  (func (export "relay_abi_v1"))
+  (func (export "relay_buffer") (param i32) (result i32) (i32.const 65536))
+  (func (export "handle_message") (param i32 i32) (result i64)
+    (call $log (i32.const 1) (i32.const 16) (i32.const 8))
+    (loop $forever (br $forever))
+    (unreachable)))
