@@ -4,7 +4,6 @@ import (
 	"errors"
 	"math"
 	"slices"
-	"time"
 
 	"github.com/relayhost/relayhost/abi"
 	"github.com/relayhost/relayhost/host/plugin/meter"
@@ -27,9 +26,9 @@ func Inspect(file []byte, settings Settings) (*Inspection, error) {
 		Digest:   "sha256:" + Digest(file),
 		Bytes:    len(file),
 		Problems: []string{},
-		Limits:   settings.Limits.withDefaults().values(),
+		Limits:   settings.Limits.WithDefaults().values(),
 	}
-	if err := verifyStatically(file, settings); err != nil {
+	if err := verifyStatically(file, &settings); err != nil {
 		refusal, ok := errors.AsType[*Refusal](err)
 		if !ok {
 			return nil, err
@@ -43,36 +42,16 @@ func Inspect(file []byte, settings Settings) (*Inspection, error) {
 }
 
 // verifyStatically is all of Load that comes before the compiler.
-func verifyStatically(file []byte, settings Settings) error {
-	if err := Verify("", file, Requirements{Batch: settings.NeedBatch}); err != nil {
+func verifyStatically(file []byte, settings *Settings) error {
+	if err := Verify("", file, Requirements{Batch: settings.NeedBatch, Limits: settings.Limits}); err != nil {
 		return err
 	}
-	if _, err := meter.Rewrite(file, meter.Limits{MemoryPages: DefaultMemoryPages}); err != nil {
+	limits := settings.Limits.WithDefaults()
+	_, err := meter.Rewrite(file, meter.Limits{MemoryPages: limits.MemoryPages, TableElements: limits.TableElements})
+	if err != nil {
 		return &Refusal{Problems: []string{"it cannot be metered: " + printable(err.Error(), maxReason)}}
 	}
 	return nil
-}
-
-// values lists the limits for people and programs to read.
-func (l Limits) values() []LimitValue {
-	return slices.Concat(
-		l.Message.values("message"),
-		l.Batch.values("batch"),
-		l.Start.values("start"),
-		[]LimitValue{
-			{"memory", DefaultMemoryPages * pageSize, "bytes"},
-			{"output", maxOutput, "bytes"},
-			{"output_records", maxRecords, "records"},
-			{"log_line", maxLine, "bytes"},
-			{"log_lines_per_second", linesPerSecond, "lines"},
-		})
-}
-
-func (l Limit) values(of string) []LimitValue {
-	return []LimitValue{
-		{of + "_deadline", uint64(l.Deadline / time.Microsecond), "us"}, //nolint:gosec // not negative
-		{of + "_fuel", l.Fuel, "fuel"},
-	}
 }
 
 func content(m *wasm.Module) *Content {
@@ -95,9 +74,9 @@ func content(m *wasm.Module) *Content {
 
 func (c *Content) findHandlers(m *wasm.Module) {
 	for _, e := range exportTypes {
-		_, ok := m.Export(e.name)
+		export, ok := m.Export(e.name)
 		switch {
-		case !ok || e.name == abi.ExportBuffer:
+		case !ok || export.Kind != wasm.KindFunc || e.name == abi.ExportBuffer:
 		case e.name == abi.ExportMarker:
 			c.ABI = 1
 		default:
@@ -119,15 +98,12 @@ func (c *Content) measure(m *wasm.Module) {
 
 // isABI reports whether an export is one that abi/SPEC.md gives a meaning.
 func isABI(name string) bool {
-	if name == abi.ExportMemory {
-		return true
-	}
 	for i := range exportTypes {
 		if exportTypes[i].name == name {
 			return true
 		}
 	}
-	return false
+	return name == abi.ExportMemory
 }
 
 func importOf(m *wasm.Module, i *wasm.Import) Extern {

@@ -96,11 +96,3 @@ type Section struct {
 	Name  string `json:"name"`
 	Bytes int    `json:"bytes"`
 }
-
-// LimitValue is one limit. Unit is what Value counts: us (microseconds), fuel,
-// bytes, records or lines.
-type LimitValue struct {
-	Name  string `json:"name"`
-	Value uint64 `json:"value"`
-	Unit  string `json:"unit"`
-}
