@@ -66,7 +66,7 @@ func (s *sheet) module(m *plugin.Content) {
 func (s *sheet) limits(limits []plugin.LimitValue) {
 	lines := make([]string, len(limits))
 	for i, l := range limits {
-		lines[i] = strings.ReplaceAll(l.Name, "_", " ") + "\t" + limitText(l)
+		lines[i] = l.Name + "\t" + limitText(l)
 	}
 	s.row("limits", lines...)
 }
@@ -118,6 +118,10 @@ func limitText(l plugin.LimitValue) string {
 		return (time.Duration(l.Value) * time.Microsecond).String() //nolint:gosec // it was a duration
 	case "bytes":
 		return sizeText(l.Value)
+	case "bytes/s":
+		return sizeText(l.Value) + "/s"
+	case "count":
+		return fmt.Sprint(l.Value)
 	}
 	return fmt.Sprintf("%d %s", l.Value, l.Unit)
 }

@@ -2,9 +2,7 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
-	"os"
 
 	"github.com/relayhost/relayhost/host/plugin"
 )
@@ -22,9 +20,9 @@ refused. docs/plugin-commands.md describes the JSON.`
 
 // Run prints what can be seen, also of a module that would be refused.
 func (c *inspectCommand) Run(p *process) error {
-	file, err := os.ReadFile(c.File)
+	file, err := plugin.ReadFile(c.File, 0)
 	if err != nil {
-		return unusable(fmt.Errorf("read plugin: %w", err))
+		return unusable(err)
 	}
 	found, err := plugin.Inspect(file, plugin.Settings{})
 	if err != nil {

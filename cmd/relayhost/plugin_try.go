@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -26,6 +25,7 @@ type tryCommand struct {
 	Deadline time.Duration `placeholder:"DURATION" help:"How long the plugin may take for an event, 5s by default."`
 	Fuel     uint64        `placeholder:"UNITS" help:"How much it may execute for an event, in units of fuel."`
 	Clock    plugin.Clock  `default:"real" enum:"real,coarse,fixed" help:"The plugin's clock: ${enum}."`
+	State    plugin.State  `default:"reuse" enum:"reuse,message" help:"What an event finds of those before it, all or nothing: ${enum}."`
 	Random   plugin.Random `default:"real" enum:"real,seeded" help:"The plugin's random bytes: ${enum}."`
 }
 
@@ -72,10 +72,8 @@ func (c *tryCommand) read(p *process) (file []byte, settings plugin.Settings, ev
 	if settings, err = c.settings(len(events)); err != nil {
 		return nil, settings, nil, err
 	}
-	if file, err = os.ReadFile(c.File); err != nil {
-		return nil, settings, nil, fmt.Errorf("read plugin: %w", err)
-	}
-	return file, settings, events, nil
+	file, err = plugin.ReadFile(c.File, 0)
+	return file, settings, events, err
 }
 
 // events has each event as a server would send it.
@@ -105,7 +103,7 @@ func (c *tryCommand) events(p *process) ([]*message.Message, error) {
 // settings are a pipeline's, but for the rest that a pipeline gives a plugin
 // which fails all the time.
 func (c *tryCommand) settings(events int) (plugin.Settings, error) {
-	s := plugin.Settings{Pipeline: "test", Clock: c.Clock, Random: c.Random}
+	s := plugin.Settings{Pipeline: "test", State: c.State, Clock: c.Clock, Random: c.Random}
 	s.Limits.Message = plugin.Limit{Deadline: c.Deadline, Fuel: c.Fuel}
 	s.Limits.Failures = events + 1
 	if c.Deadline < 0 {

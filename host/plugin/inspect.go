@@ -10,12 +10,8 @@ import (
 	"github.com/relayhost/relayhost/host/plugin/wasm"
 )
 
-const (
-	// maxName is where a name is cut, in bytes, and maxType a function's type.
-	maxName, maxType = 80, 200
-	// pageSize is a memory's page, in bytes.
-	pageSize = 64 << 10
-)
+// maxName is where a name is cut, in bytes, and maxType a function's type.
+const maxName, maxType = 80, 200
 
 // Inspect looks at a module as a pipeline with these settings would get it. It
 // neither runs nor compiles it: of what [Engine.Load] would refuse, Problems
@@ -136,10 +132,10 @@ func memorySize(l *wasm.Limits) MemorySize {
 
 // pageBytes stops at the largest number: a 64-bit memory may declare any.
 func pageBytes(pages uint64) uint64 {
-	if pages > math.MaxUint64/pageSize {
+	if pages > math.MaxUint64>>pageBits {
 		return math.MaxUint64
 	}
-	return pages * pageSize
+	return pages << pageBits
 }
 
 func tableSize(t *wasm.TableType) TableSize {

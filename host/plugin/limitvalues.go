@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// LimitValue is one limit, for people and programs to read. Value counts Unit:
-// "us" is microseconds, anything else what its name says.
+// LimitValue is one limit, for people and programs to read. Name is its key in
+// [pipeline.plugin.limits]. Unit is what Value counts: us (microseconds), fuel,
+// bytes, bytes/s, lines/s, or just count.
 type LimitValue struct {
 	Name  string `json:"name"`
 	Value uint64 `json:"value"`
@@ -23,16 +24,16 @@ func (l Limits) values() []LimitValue {
 		[]LimitValue{
 			limitOf("memory", pageBytes(uint64(l.MemoryPages)), "bytes"),
 			limitOf("kept_memory", pageBytes(uint64(l.KeptPages)), "bytes"),
-			limitOf("table", l.TableElements, "elements"),
+			limitOf("table_elements", l.TableElements, "count"),
 		},
 		l.Module.values(),
 		[]LimitValue{
-			limitOf("output", l.OutputSize, "bytes"),
-			limitOf("output_records", l.OutputRecords, "records"),
-			limitOf("log_lines_per_second", l.LogLines, "lines"),
-			limitOf("log_bytes_per_second", l.LogBytes, "bytes"),
-			limitOf("spares", l.Spares, "instances"),
-			limitOf("failures", l.Failures, "failures"),
+			limitOf("output_size", l.OutputSize, "bytes"),
+			limitOf("output_records", l.OutputRecords, "count"),
+			limitOf("log_lines", l.LogLines, "lines/s"),
+			limitOf("log_bytes", l.LogBytes, "bytes/s"),
+			limitOf("spares", l.Spares, "count"),
+			limitOf("failures", l.Failures, "count"),
 		})
 }
 
@@ -46,10 +47,10 @@ func (l Limit) values(of string) []LimitValue {
 func (l ModuleLimits) values() []LimitValue {
 	return []LimitValue{
 		limitOf("module_size", l.Size, "bytes"),
-		limitOf("functions", l.Functions, "functions"),
+		limitOf("functions", l.Functions, "count"),
 		limitOf("function_size", l.FunctionSize, "bytes"),
-		limitOf("locals", l.Locals, "locals"),
-		limitOf("nesting", l.Nesting, "blocks"),
+		limitOf("locals", l.Locals, "count"),
+		limitOf("nesting", l.Nesting, "count"),
 		limitOf("compile_time", l.CompileTime/time.Microsecond, "us"),
 	}
 }
