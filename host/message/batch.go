@@ -18,9 +18,12 @@ func (t Trigger) String() string {
 // Batch is messages of one batcher and one batch key, in the order in which
 // the batcher got them.
 type Batch struct {
-	Batcher  string
-	Key      string
-	Trigger  Trigger
+	Batcher string
+	Key     string
+	// Partition is the number of the batcher's slot that handles the batch, if
+	// the batcher is partitioned, from 0 on.
+	Partition int
+	Trigger   Trigger
 	Messages []*Message
 }
 
