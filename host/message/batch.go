@@ -24,7 +24,7 @@ type Batch struct {
 	// the batcher is partitioned, from 0 on.
 	Partition int
 	Trigger   Trigger
-	Messages []*Message
+	Messages  []*Message
 }
 
 // BatchResult is what handle_batch returns.
