@@ -2,8 +2,6 @@ package config
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"time"
@@ -52,11 +50,10 @@ const (
 
 func configKeys(c *Config) []key {
 	cache := computed{"a folder relayhost in the user's cache directory", func() any {
-		dir, err := os.UserCacheDir()
-		if err != nil {
-			return nil
+		if dir := DefaultCacheDir(); dir != "" {
+			return dir
 		}
-		return filepath.Join(dir, "relayhost")
+		return nil
 	}}
 	return []key{
 		{name: "cache_dir", kind: path(&c.CacheDir), def: cache,
