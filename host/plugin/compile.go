@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
+	"time"
 
 	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/experimental"
 )
 
 // ErrClosed is the error of an engine that was closed.
@@ -19,9 +22,13 @@ type compiled struct {
 
 // compile compiles one module at a time. If that fails with the cache but not
 // without it, the cache is to blame and dropped.
-func (e *Engine) compile(ctx context.Context, file []byte) (*compiled, error) {
+func (e *Engine) compile(ctx context.Context, file []byte, limit time.Duration) (*compiled, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	// wazero looks at the context only where there is more than one worker.
+	ctx = experimental.WithCompilationWorkers(ctx, max(2, runtime.GOMAXPROCS(0)))
 	if e.runtime == nil {
 		return nil, ErrClosed
 	}
@@ -29,20 +36,20 @@ func (e *Engine) compile(ctx context.Context, file []byte) (*compiled, error) {
 		return compileWith(ctx, e.runtime, file)
 	}
 	code, cacheErr := e.compileCached(ctx, file)
-	if cacheErr == nil {
-		return code, nil
+	if cacheErr == nil || ctx.Err() != nil {
+		return code, cacheErr
 	}
-	runtime, err := e.newRuntime(ctx, nil)
+	fresh, err := e.newRuntime(ctx, nil)
 	if err != nil {
 		return nil, err
 	}
-	code, err = compileWith(ctx, runtime, file)
+	code, err = compileWith(ctx, fresh, file)
 	if err != nil {
 		e.closers = e.closers[:len(e.closers)-1]
-		return nil, errors.Join(err, runtime.Close(ctx))
+		return nil, errors.Join(err, fresh.Close(ctx))
 	}
 	e.log.Warn("going on without the compilation cache", "dir", e.cache.dir, "error", cacheErr)
-	e.runtime, e.cache = runtime, nil
+	e.runtime, e.cache = fresh, nil
 	return code, nil
 }
 

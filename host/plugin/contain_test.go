@@ -51,7 +51,8 @@ func TestEndlessStart(t *testing.T) {
 		"configure":   puppet(t, "x_configure_spin", abi.ExportConfigure),
 	} {
 		engine, _ := open(t, plugin.Options{})
-		limits := plugin.Limits{Start: plugin.Limit{Deadline: 20 * time.Millisecond}}
+		short := plugin.Limit{Deadline: 20 * time.Millisecond}
+		limits := plugin.Limits{Start: short, Configure: short}
 		_, err := engine.Load(t.Context(), "p", file, plugin.Settings{Limits: limits})
 		if err == nil || !strings.Contains(err.Error(), name+": the deadline has passed") {
 			t.Errorf("%s: %v", name, err)
@@ -76,8 +77,8 @@ func TestInterrupt(t *testing.T) {
 
 // A guest that gives up for want of memory is told from one that traps.
 func TestOutOfMemory(t *testing.T) {
-	engine, _ := open(t, plugin.Options{MemoryPages: 64})
-	slot := newSlot(t, load(t, engine, module(t, "puppet"), plugin.Settings{}))
+	engine, _ := open(t, plugin.Options{})
+	slot := newSlot(t, load(t, engine, module(t, "puppet"), plugin.Settings{Limits: plugin.Limits{MemoryPages: 64}}))
 	slot.HandleMessage(order(cmdGrow, uint32(1000)))
 	if got := slot.HandleMessage(order(cmdTrap)); got.Kind != message.Memory {
 		t.Errorf("got %v %q", got.Kind, got.Reason)

@@ -22,16 +22,11 @@ type Options struct {
 	// Logger takes the plugins' log lines and the engine's own.
 	// Defaults to slog.Default().
 	Logger *slog.Logger
-	// MemoryPages is the most memory of one instance, in pages of 64 KiB.
-	// Defaults to DefaultMemoryPages.
-	MemoryPages uint32
 }
 
 // Engine compiles and runs plugins. Its methods are safe for concurrent use.
 type Engine struct {
-	log         *slog.Logger
-	memoryPages uint32
-	config      wazero.ModuleConfig
+	log *slog.Logger
 
 	mu      sync.Mutex // held while compiling
 	runtime wazero.Runtime
@@ -41,11 +36,7 @@ type Engine struct {
 
 // Open starts an engine. It fails only if wazero does not run on this machine.
 func Open(ctx context.Context, o Options) (*Engine, error) {
-	e := &Engine{
-		log:         cmp.Or(o.Logger, slog.Default()),
-		memoryPages: cmp.Or(o.MemoryPages, DefaultMemoryPages),
-		config:      noAuthority(),
-	}
+	e := &Engine{log: cmp.Or(o.Logger, slog.Default())}
 	if o.CacheDir != "" {
 		e.openCache(o.CacheDir)
 	}
@@ -69,10 +60,9 @@ func (e *Engine) openCache(dir string) {
 
 // newRuntime makes a runtime with the host's imports, to be closed by Close.
 // CloseOnContextDone stays off: it makes guests many times slower, and does not
-// stop all of them.
+// stop all of them. What memory an instance may have is in the metered module.
 func (e *Engine) newRuntime(ctx context.Context, cache *diskCache) (wazero.Runtime, error) {
 	config := wazero.NewRuntimeConfigCompiler().
-		WithMemoryLimitPages(e.memoryPages).
 		WithDebugInfoEnabled(false) // a hostile module's DWARF is not worth parsing
 	if cache != nil {
 		config = config.WithCompilationCache(cache.wazero)

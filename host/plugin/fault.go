@@ -25,8 +25,13 @@ type fault struct {
 }
 
 func (f *fault) outcome() message.Outcome {
-	// A plugin that could not be started has not seen the message.
+	// A plugin that rests has not seen the message.
 	return message.Outcome{Kind: f.kind, Reason: f.reason, Retryable: f.kind == message.Unavailable}
+}
+
+// unavailable is the fault of a message that no call was made for.
+func unavailable(last *fault) *fault {
+	return &fault{kind: message.Unavailable, reason: "the plugin was at rest, since it failed all the time: " + last.reason}
 }
 
 // during says at which step of an instance's life the fault happened.

@@ -73,7 +73,7 @@ func TestRecursion(t *testing.T) {
 // memory.
 func TestItemBomb(t *testing.T) {
 	engine, _ := open(t, plugin.Options{})
-	slot := newSlot(t, load(t, engine, module(t, "bomb"), plugin.Settings{NeedBatch: true}))
+	slot := newSlot(t, load(t, engine, module(t, "bomb"), plugin.Settings{NeedBatch: true, Limits: plugin.Limits{OutputSize: 64 << 20}}))
 	for _, c := range []struct{ item, want string }{
 		{"\x0a\x00", "index 0 occurs twice"},
 		{"\x12\x00", "more than 65536 records"},

@@ -2,17 +2,13 @@ package plugin
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
-	"runtime"
 	"sync"
-	"time"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
-	"github.com/tetratelabs/wazero/sys"
 
 	"github.com/relayhost/relayhost/abi"
 	"github.com/relayhost/relayhost/host/plugin/wasm"
@@ -32,9 +28,26 @@ func defineImports(ctx context.Context, runtime wazero.Runtime) error {
 	if err != nil {
 		return err
 	}
-	_, err = wasi_snapshot_preview1.Instantiate(ctx, runtime)
+	wasi := runtime.NewHostModuleBuilder(abi.ImportWASI)
+	wasi_snapshot_preview1.NewFunctionExporter().ExportFunctions(wasi)
+	for name, typ := range fixedStreams {
+		wasi.NewFunctionBuilder().WithGoFunction(api.GoFunc(notSupported), apiTypes(typ.Params), apiTypes(typ.Results)).Export(name)
+	}
+	_, err = wasi.Instantiate(ctx)
 	return err
 }
+
+// fixedStreams are the functions of WASI that would change the standard
+// streams: nothing does, so that no message can leave the next one without
+// them, nor leave it a sign.
+var fixedStreams = map[string]wasm.FuncType{
+	"fd_close":            {Params: i32s(1), Results: i32s(1)},
+	"fd_renumber":         {Params: i32s(2), Results: i32s(1)},
+	"fd_fdstat_set_flags": {Params: i32s(2), Results: i32s(1)},
+}
+
+// notSupported answers ENOTSUP.
+func notSupported(_ context.Context, stack []uint64) { stack[0] = 58 }
 
 // hostLog is relay_v1.log(level, ptr, len). Its panic becomes a trap.
 func hostLog(ctx context.Context, module api.Module, stack []uint64) {
@@ -43,27 +56,9 @@ func hostLog(ctx context.Context, module api.Module, stack []uint64) {
 		panic(errLogRange)
 	}
 	if log, ok := ctx.Value(guestLogKey{}).(*guestLog); ok {
+		log.gauge.Charge(logCost)
 		log.line(slogLevel(api.DecodeI32(stack[0])), abi.ImportLog, text)
 	}
-}
-
-// noAuthority is the WASI world of every instance: time and randomness are
-// real, and there is nothing else.
-func noAuthority() wazero.ModuleConfig {
-	start := time.Now()
-	return wazero.NewModuleConfig().
-		WithName("").         // instances do not see each other
-		WithStartFunctions(). // _initialize is called with the instance's own checks
-		WithRandSource(rand.Reader).
-		WithWalltime(walltime, sys.ClockResolution(time.Microsecond)).
-		// Never 0: Go's runtime refuses to start then.
-		WithNanotime(func() int64 { return 1 + int64(time.Since(start)) }, sys.ClockResolution(time.Microsecond)).
-		WithOsyield(runtime.Gosched)
-}
-
-func walltime() (sec int64, nsec int32) {
-	now := time.Now()
-	return now.Unix(), int32(now.Nanosecond()) //nolint:gosec // below 1e9
 }
 
 // wasiTypes has the type of every WASI function that wazero offers.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"math"
-	"time"
 
 	"github.com/tetratelabs/wazero/api"
 
@@ -13,9 +12,6 @@ import (
 	"github.com/relayhost/relayhost/host/plugin/meter"
 )
 
-// maxOutput is the longest output frame that the host takes, in bytes.
-const maxOutput = 64 << 20
-
 // instance is one instance of a module. It belongs to one goroutine at a time:
 // wazero gives wrong results without an error otherwise.
 type instance struct {
@@ -23,11 +19,13 @@ type instance struct {
 	ctx            context.Context
 	log            *guestLog
 	gauge          *meter.Gauge
+	world          *world
 	limits         *Limits
 	stdout, stderr lineWriter
 	module         api.Module
 	memory         api.Memory
 	denied         api.Global // 1 once the guest was refused memory
+	ready          uint32     // the memory's size when the instance was ready, in bytes
 
 	buffer, handleMessage, handleBatch, teardown api.Function
 
@@ -50,14 +48,16 @@ type frame interface {
 func (s *Slot) newInstance() (*instance, *fault) {
 	p, log := s.plugin, s.newLog()
 	in := &instance{log: log, gauge: meter.NewGauge(0, &s.interrupted), limits: &p.settings.Limits}
+	in.world = newWorld(&p.settings, in.gauge)
+	log.gauge = in.gauge
 	in.ctx = in.gauge.Context(context.WithValue(s.ctx, guestLogKey{}, log))
 	in.stdout = lineWriter{log: log, level: slog.LevelInfo, source: "stdout"}
 	in.stderr = lineWriter{log: log, level: slog.LevelWarn, source: "stderr"}
 	log.call = "start"
 	in.start(in.limits.Start)
+	in.world.begin("")
 	err := guard(func() (err error) {
-		config := p.engine.config.WithStdout(&in.stdout).WithStderr(&in.stderr).
-			WithNanosleep(func(ns int64) { in.gauge.Sleep(time.Duration(ns)) })
+		config := in.world.config().WithStdout(&in.stdout).WithStderr(&in.stderr)
 		in.module, err = p.code.runtime.InstantiateModule(in.ctx, p.code.CompiledModule, config)
 		return err
 	})
@@ -70,11 +70,18 @@ func (s *Slot) newInstance() (*instance, *fault) {
 		in.close()
 		return nil, f
 	}
+	in.ready = in.memory.Size()
 	return in, nil
 }
 
 // start begins a call with what it may use.
 func (in *instance) start(l Limit) { in.gauge.Start(l.Fuel, l.Deadline) }
+
+// begin begins a call about an event.
+func (in *instance) begin(l Limit, id string) {
+	in.start(l)
+	in.world.begin(id)
+}
 
 func (in *instance) bind() {
 	in.gauge.Bind(in.module)
@@ -94,7 +101,7 @@ func (in *instance) prepare(config abi.Configure) *fault {
 	if configure == nil {
 		return nil
 	}
-	in.start(in.limits.Start)
+	in.start(in.limits.Configure)
 	output, f := in.call(abi.ExportConfigure, configure, &config)
 	if f != nil {
 		return f.during(abi.ExportConfigure)
@@ -183,8 +190,8 @@ func (in *instance) output(packed uint64) ([]byte, *fault) {
 	if size == 0 {
 		return nil, nil
 	}
-	if size > maxOutput {
-		return nil, breach("the output has %d bytes, more than %d", size, maxOutput)
+	if int64(size) > int64(in.limits.OutputSize) {
+		return nil, breach("the output has %d bytes, and the limit is %d", size, in.limits.OutputSize)
 	}
 	view, ok := in.memory.Read(ptr, size)
 	if !ok {
@@ -193,6 +200,16 @@ func (in *instance) output(packed uint64) ([]byte, *fault) {
 	}
 	return view, nil
 }
+
+// outgrown reports whether calls have made the instance larger than may be
+// kept.
+func (in *instance) outgrown() bool {
+	size := in.memory.Size()
+	return size > in.ready && size>>pageBits > in.limits.KeptPages
+}
+
+// pageBits is the logarithm of a page's size.
+const pageBits = 16
 
 // retire gives the instance back in an orderly way.
 func (in *instance) retire() *fault {

@@ -56,7 +56,7 @@ func TestRefusals(t *testing.T) {
 		{"a shared memory", "the memory is shared", edit(t, func(m *wasm.Module) {
 			m.Memories[0] = wasm.Limits{Min: 1, Max: 2, HasMax: true, Shared: true}
 		})},
-		{"a memory above the limit", "the memory begins with 5000 pages of 64 KiB, the host's limit is 4096", edit(t, func(m *wasm.Module) {
+		{"a memory above the limit", "the memory begins with 5000 pages of 64 KiB, and the limit is 4096", edit(t, func(m *wasm.Module) {
 			m.Memories[0].Min = 5000
 		})},
 		{"code that does not validate", "it does not compile", edit(t, func(m *wasm.Module) {

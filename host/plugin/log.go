@@ -4,36 +4,46 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"slices"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/time/rate"
 
 	"github.com/relayhost/relayhost/abi"
+	"github.com/relayhost/relayhost/host/plugin/meter"
 )
 
 const (
 	// maxLine is where a guest's log line is cut, in bytes.
 	maxLine = 8 << 10
-	// A slot may log linesPerSecond in the long run, and lineBurst at once.
-	linesPerSecond = 100
-	lineBurst      = 200
+	// logCost is what a line costs the guest, in units of fuel.
+	logCost = 1000
+	// writeAtOnce is how much standard output is taken between two looks at the
+	// deadline, in bytes: at worst some 8,000 lines.
+	writeAtOnce = 16 << 10
 )
 
-// logLimit is a slot's allowance of log lines. It outlives instances, so that a
-// plugin gains nothing by trapping; it is safe for concurrent use.
+// logLimit is a slot's allowance of log lines and their bytes. It outlives
+// instances, so that a plugin gains nothing by trapping; it is safe for
+// concurrent use.
 type logLimit struct {
-	bucket     *rate.Limiter
-	suppressed atomic.Int64
+	lines, bytes *rate.Limiter
+	suppressed   atomic.Int64
 }
 
-func newLogLimit() *logLimit {
-	return &logLimit{bucket: rate.NewLimiter(linesPerSecond, lineBurst)}
+func newLogLimit(l *Limits) *logLimit {
+	return &logLimit{
+		lines: rate.NewLimiter(rate.Limit(l.LogLines), 2*l.LogLines),
+		bytes: rate.NewLimiter(rate.Limit(l.LogBytes), 2*l.LogBytes),
+	}
 }
 
-// allow takes one line from the allowance, and first tells of those that were
-// suppressed since the last one.
-func (l *logLimit) allow(logger *slog.Logger) bool {
-	if !l.bucket.Allow() {
+// allow takes one line of so many bytes from the allowance, and first tells of
+// those that were suppressed since the last one.
+func (l *logLimit) allow(logger *slog.Logger, size int) bool {
+	now := time.Now()
+	if l.bytes.TokensAt(now) < float64(size) || !l.lines.AllowN(now, 1) || !l.bytes.AllowN(now, size) {
 		l.suppressed.Add(1)
 		return false
 	}
@@ -51,6 +61,7 @@ func (l *logLimit) report(logger *slog.Logger) {
 type guestLog struct {
 	logger *slog.Logger
 	limit  *logLimit
+	gauge  *meter.Gauge
 	// call is the export that runs; only the instance's caller writes it.
 	call string
 }
@@ -61,7 +72,7 @@ type guestLogKey struct{}
 
 func (g *guestLog) line(level slog.Level, source string, text []byte) {
 	ctx := context.Background()
-	if !g.logger.Enabled(ctx, level) || !g.limit.allow(g.logger) {
+	if !g.logger.Enabled(ctx, level) || !g.limit.allow(g.logger, min(len(text), maxLine)) {
 		return
 	}
 	g.logger.LogAttrs(ctx, level, printable(text, maxLine),
@@ -89,13 +100,21 @@ type lineWriter struct {
 	buf    []byte // at most maxLine+1 bytes: one more shows that the line is cut
 }
 
+// Write charges the guest as it goes: one call can write a whole memory.
 func (w *lineWriter) Write(p []byte) (int, error) {
-	n := len(p)
+	for chunk := range slices.Chunk(p, writeAtOnce) {
+		w.log.gauge.Charge(uint64(len(chunk)))
+		w.write(chunk)
+	}
+	return len(p), nil
+}
+
+func (w *lineWriter) write(p []byte) {
 	for {
 		line, rest, found := bytes.Cut(p, []byte{'\n'})
 		w.buf = append(w.buf, line[:min(len(line), maxLine+1-len(w.buf))]...)
 		if !found {
-			return n, nil
+			return
 		}
 		w.flush()
 		p = rest

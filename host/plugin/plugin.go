@@ -12,11 +12,10 @@
 //
 // # What a module may do
 //
-// Compute, log, tell the time, sleep for up to 10 s at once, and draw random
-// bytes. There are no files, environment, arguments or sockets behind WASI.
-// Each call has a deadline and a budget of fuel (limits.go), and an instance has
-// at most Options.MemoryPages of memory; what goes beyond ends the call and the
-// instance.
+// Compute, log, sleep, and ask for time and random bytes, which are what
+// [Settings] says. There are no files, environment, arguments or sockets behind
+// WASI. [Limits] bound what a module may be made of and what each call may use;
+// what goes beyond ends the call and the instance.
 //
 // # What a call costs
 //
@@ -43,8 +42,12 @@ type Settings struct {
 	Config string
 	// NeedBatch: the pipeline has batchers, so handle_batch is required.
 	NeedBatch bool
-	// Limits bound each call.
+	// Limits bound the module and each call.
 	Limits Limits
+	// Clock defaults to ClockReal, Random to RandomReal, State to StateReuse.
+	Clock  Clock
+	Random Random
+	State  State
 }
 
 // Plugin is a module that was loaded for a pipeline.
@@ -55,6 +58,7 @@ type Plugin struct {
 	settings Settings
 	code     *compiled
 	log      *slog.Logger
+	breaker  *breaker
 
 	mu    sync.Mutex
 	first *Slot // with the instance that Load made, until NewSlot takes it
@@ -72,28 +76,42 @@ func (e *CloseError) Error() string { return "close plugin " + e.Plugin + ": " +
 // Load makes a plugin of a module; name is what logs and errors call it. The
 // error is a [*Refusal] if the module is to blame. The file is not kept.
 func (e *Engine) Load(ctx context.Context, name string, file []byte, settings Settings) (*Plugin, error) {
-	if err := Verify(name, file, Requirements{Batch: settings.NeedBatch, MemoryPages: e.memoryPages}); err != nil {
+	if err := Verify(name, file, Requirements{Batch: settings.NeedBatch, Limits: settings.Limits}); err != nil {
 		return nil, err
 	}
 	p := &Plugin{name: name, digest: Digest(file), engine: e, settings: settings}
-	p.settings.Limits = settings.Limits.withDefaults()
+	p.settings.Limits = settings.Limits.WithDefaults()
 	if p.settings.Config == "" {
 		p.settings.Config = "{}"
 	}
 	p.log = e.log.With("pipeline", settings.Pipeline, "plugin", name, "digest", p.digest[:12])
-	metered, err := meter.Rewrite(file, meter.Limits{MemoryPages: e.memoryPages})
-	if err != nil {
-		return nil, p.refuse("it cannot be metered: " + printable(err.Error(), maxReason))
-	}
-	if p.code, err = e.compile(ctx, metered); errors.Is(err, ErrClosed) {
+	p.breaker = newBreaker(p.log, p.settings.Limits.Failures)
+	if err := p.compile(ctx, file); err != nil {
 		return nil, err
-	} else if err != nil {
-		return nil, p.refuse("it does not compile: " + printable(err.Error(), maxReason))
 	}
 	if f := p.start(ctx); f != nil {
 		return nil, errors.Join(p.refuse(f.reason), p.code.Close(ctx))
 	}
 	return p, nil
+}
+
+// compile has the module metered and compiled.
+func (p *Plugin) compile(ctx context.Context, file []byte) error {
+	limits := &p.settings.Limits
+	metered, err := meter.Rewrite(file, meter.Limits{
+		MemoryPages: limits.MemoryPages, TableElements: limits.TableElements,
+	})
+	if err != nil {
+		return p.refuse("it cannot be metered: " + printable(err.Error(), maxReason))
+	}
+	p.code, err = p.engine.compile(ctx, metered, limits.Module.CompileTime)
+	switch {
+	case err == nil || errors.Is(err, ErrClosed):
+		return err
+	case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
+		return p.refuse(fmt.Sprintf("it does not compile within %v", limits.Module.CompileTime))
+	}
+	return p.refuse("it does not compile: " + printable(err.Error(), maxReason))
 }
 
 func (p *Plugin) refuse(problem string) *Refusal {
@@ -135,7 +153,7 @@ func (p *Plugin) takeFirst() *Slot {
 }
 
 func (p *Plugin) newSlot(ctx context.Context) (*Slot, *fault) {
-	s := &Slot{plugin: p, ctx: context.WithoutCancel(ctx), limit: newLogLimit()}
+	s := &Slot{plugin: p, ctx: context.WithoutCancel(ctx), limit: newLogLimit(&p.settings.Limits), stop: make(chan struct{})}
 	s.logger = p.log.With("slot", p.number())
 	instance, f := s.newInstance()
 	if f != nil {

@@ -9,9 +9,6 @@ import (
 	"github.com/relayhost/relayhost/host/message"
 )
 
-// maxRecords is how many records a batch may put out.
-const maxRecords = 1 << 16
-
 // parsePatch reads the output of handle_message and copies what the message
 // keeps.
 func parsePatch(output []byte) (message.Patch, *fault) {
@@ -73,6 +70,7 @@ func reason(r *abi.MessageResult) string {
 // batchOutput is a slot's memory for the results of a batch: they are valid
 // until the next one.
 type batchOutput struct {
+	most     int // records
 	frame    []byte
 	outcomes []message.Outcome
 	records  []message.Record
@@ -84,7 +82,8 @@ const maxKept = 1 << 20
 var missing = message.Failed(message.Missing, "handle_batch returned no result for the message")
 
 // parse reads the output of handle_batch for n messages.
-func (o *batchOutput) parse(output []byte, n int) (message.BatchResult, *fault) {
+func (o *batchOutput) parse(output []byte, n, records int) (message.BatchResult, *fault) {
+	o.most = records
 	o.reset(output, n)
 	err := abi.WalkBatchResult(o.frame, o.result, o.record)
 	if err != nil {
@@ -120,8 +119,8 @@ func (o *batchOutput) result(r abi.MessageResult) error {
 }
 
 func (o *batchOutput) record(r abi.Record) error {
-	if len(o.records) == maxRecords {
-		return fmt.Errorf("there are more than %d records", maxRecords)
+	if len(o.records) == o.most {
+		return fmt.Errorf("there are more than %d records", o.most)
 	}
 	o.records = append(o.records, message.Record{Data: r.Data})
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 
 	"github.com/relayhost/relayhost/abi"
@@ -14,9 +15,12 @@ import (
 // may use it; different slots run in parallel.
 //
 // A call that traps, exits or breaks the contract costs its message and the
-// instance. A new instance is made in the background at once; from then on the
-// slot keeps a spare, so that a plugin that fails often does not wait for its
+// instance. New instances are made in the background at once; from then on the
+// slot keeps spares, so that a plugin that fails often does not wait for its
 // start each time. A slot that never lost an instance pays for no spare.
+//
+// A plugin that fails all the time, or cannot be started, is given a rest: the
+// slot's calls wait until it is over, or until Interrupt.
 type Slot struct {
 	plugin *Plugin
 	ctx    context.Context //nolint:containedctx // values only, for instances to come
@@ -24,10 +28,14 @@ type Slot struct {
 	limit  *logLimit
 
 	instance *instance // nil after a failure
-	spare    *spare    // nil until the first failure
-	retry    retry
-	// interrupted ends the call that runs, and those to come.
+	spares   []*spare  // the oldest first; none until the first failure
+	spent    uint64    // fuel of the last call
+
+	// interrupted ends the call that runs, and those to come; stop, closed with
+	// it, the waits between them.
 	interrupted atomic.Bool
+	stop        chan struct{}
+	stopOnce    sync.Once
 
 	message abi.Message
 	batch   abi.Batch
@@ -38,65 +46,73 @@ func (s *Slot) newLog() *guestLog { return &guestLog{logger: s.logger, limit: s.
 
 // Interrupt ends the call that runs, and every later one, in less than a
 // millisecond as a rule. Any goroutine may call it.
-func (s *Slot) Interrupt() { s.interrupted.Store(true) }
+func (s *Slot) Interrupt() {
+	s.interrupted.Store(true)
+	s.stopOnce.Do(func() { close(s.stop) })
+}
+
+// Spent is the fuel that the last call used, in units of package meter. Of a
+// call that trapped, some may be missing.
+func (s *Slot) Spent() uint64 { return s.spent }
 
 // HandleMessage calls handle_message. Whatever goes wrong is in the patch's
 // outcome.
 func (s *Slot) HandleMessage(m *message.Message) message.Patch {
+	if f := s.acquire(); f != nil {
+		return message.Patch{Outcome: f.outcome()}
+	}
 	patch, f := s.handleMessage(m)
-	if f != nil {
+	if s.release(f); f != nil {
 		return message.Patch{Outcome: f.outcome()}
 	}
 	return patch
 }
 
 func (s *Slot) handleMessage(m *message.Message) (message.Patch, *fault) {
-	if f := s.acquire(); f != nil {
-		return message.Patch{}, f
-	}
 	s.message = wireMessage(m)
-	s.instance.start(s.instance.limits.Message)
+	s.instance.begin(s.instance.limits.Message, m.ID)
 	output, f := s.instance.call(abi.ExportHandleMessage, s.instance.handleMessage, &s.message)
 	s.message = abi.Message{} // holds on to no event
 	if f != nil {
-		return message.Patch{}, s.discard(f)
+		return message.Patch{}, f
 	}
-	patch, f := parsePatch(output)
-	if f != nil {
-		return message.Patch{}, s.discard(f)
-	}
-	return patch, nil
+	return parsePatch(output)
 }
 
 // HandleBatch calls handle_batch. Whatever goes wrong is in the outcomes; the
 // result is valid until the next call.
 func (s *Slot) HandleBatch(b *message.Batch) message.BatchResult {
+	if f := s.acquire(); f != nil {
+		return message.FailAll(len(b.Messages), f.outcome())
+	}
 	result, f := s.handleBatch(b)
-	if f != nil {
+	if s.release(f); f != nil {
 		return message.FailAll(len(b.Messages), f.outcome())
 	}
 	return result
 }
 
 func (s *Slot) handleBatch(b *message.Batch) (message.BatchResult, *fault) {
-	if f := s.acquire(); f != nil {
-		return message.BatchResult{}, f
-	}
 	if s.instance.handleBatch == nil {
 		return message.BatchResult{}, breach("the plugin does not export %s", abi.ExportHandleBatch)
 	}
 	s.fillBatch(b)
-	s.instance.start(s.instance.limits.Batch)
+	s.instance.begin(s.instance.limits.Batch, batchName(b))
 	output, f := s.instance.call(abi.ExportHandleBatch, s.instance.handleBatch, &s.batch)
 	clear(s.batch.Messages)
 	if f != nil {
-		return message.BatchResult{}, s.discard(f)
+		return message.BatchResult{}, f
 	}
-	result, f := s.output.parse(output, len(b.Messages))
-	if f != nil {
-		return message.BatchResult{}, s.discard(f)
+	return s.output.parse(output, len(b.Messages), s.instance.limits.OutputRecords)
+}
+
+// batchName is what a batch's randomness is seeded with, which wants no more
+// than to be the same for the same batch.
+func batchName(b *message.Batch) string {
+	if len(b.Messages) == 0 {
+		return b.Batcher
 	}
-	return result, nil
+	return b.Messages[0].ID
 }
 
 func (s *Slot) fillBatch(b *message.Batch) {
@@ -111,51 +127,61 @@ func wireMessage(m *message.Message) abi.Message {
 	return abi.Message{Event: m.Event, Data: m.Data, Attempt: m.Attempt}
 }
 
-// acquire makes sure that there is an instance.
+// acquire makes sure that there is an instance, and waits for one while the
+// plugin rests. It fails only when the slot is interrupted.
 func (s *Slot) acquire() *fault {
-	if s.instance != nil {
-		return nil
+	for {
+		if last := s.plugin.breaker.pass(s.stop); last != nil {
+			return unavailable(last)
+		}
+		if s.instance != nil {
+			return nil
+		}
+		instance, f := s.takeSpare()
+		if f == nil {
+			s.instance = instance
+			s.replenish()
+			return nil
+		}
+		// What cannot be started wants a rest at once.
+		s.plugin.breaker.failed(f, s.plugin.breaker.limit)
 	}
-	if f := s.retry.waiting(); f != nil {
-		return f
-	}
-	if s.spare == nil {
-		s.spare = s.newSpare()
-	}
-	instance, f := s.spare.take()
-	s.spare = nil
-	if f != nil {
-		return s.retry.failed(f)
-	}
-	s.instance, s.retry = instance, retry{}
-	s.spare = s.newSpare()
-	return nil
 }
 
-// discard gives up the instance, which is in no state to be trusted, and
-// passes on why.
-func (s *Slot) discard(f *fault) *fault {
+// release ends a call: it gives up an instance that is in no state to be
+// trusted or may not be kept.
+func (s *Slot) release(f *fault) {
+	s.spent = s.instance.gauge.Spent()
+	if f != nil {
+		s.plugin.breaker.failed(f, 1)
+		s.discard()
+		return
+	}
+	s.plugin.breaker.succeeded()
+	if s.instance.outgrown() {
+		s.discard()
+	}
+}
+
+func (s *Slot) discard() {
 	s.instance.close()
 	s.instance = nil
-	if s.spare == nil {
-		s.spare = s.newSpare()
-	}
-	return f
+	s.replenish()
 }
 
 // Close gives the slot's instances back, after teardown. The error says whether
 // teardown failed; the slot is closed in any case.
 func (s *Slot) Close(context.Context) error {
 	var errs []error
-	if s.spare != nil {
-		if instance, f := s.spare.take(); f == nil {
+	for _, spare := range s.spares {
+		if instance, f := spare.take(); f == nil {
 			errs = append(errs, s.retire(instance))
 		}
 	}
 	if s.instance != nil {
 		errs = append(errs, s.retire(s.instance))
 	}
-	s.instance, s.spare = nil, nil
+	s.instance, s.spares = nil, nil
 	s.limit.report(s.logger)
 	s.plugin.release()
 	return errors.Join(errs...)

@@ -66,7 +66,7 @@ func TestFaults(t *testing.T) {
 		{"output past the end", order(cmdRaw, packed(memoryEnd-1, 2)), message.ABI, "does not lie in the memory"},
 		{"output far away", order(cmdRaw, packed(0xffff0000, 16)), message.ABI, "does not lie in the memory"},
 		{"output that wraps", order(cmdRaw, packed(0xffffffff, 2)), message.ABI, "does not lie in the memory"},
-		{"output of 4 GiB", order(cmdRaw, packed(0, 0xffffffff)), message.ABI, "more than"},
+		{"output of 4 GiB", order(cmdRaw, packed(0, 0xffffffff)), message.ABI, "and the limit is"},
 		{"output that is no frame", order(cmdEcho, "\x0a"), message.ABI, "malformed frame"},
 		{"output with a group", order(cmdEcho, "\x0b\x0c"), message.ABI, "malformed frame"},
 		{"unknown status", order(cmdEcho, "\x10\x07"), message.ABI, "unknown value 7"},
@@ -148,8 +148,9 @@ func TestInputSizes(t *testing.T) {
 
 // A guest that grows beyond the limit gets -1; the host's memory is not its.
 func TestMemoryLimit(t *testing.T) {
-	engine, _ := open(t, plugin.Options{MemoryPages: 64})
-	slot := newSlot(t, load(t, engine, module(t, "puppet"), plugin.Settings{NeedBatch: true}))
+	engine, _ := open(t, plugin.Options{})
+	slot := newSlot(t, load(t, engine, module(t, "puppet"),
+		plugin.Settings{NeedBatch: true, Limits: plugin.Limits{MemoryPages: 64}}))
 	slot.HandleMessage(order(cmdGrow, uint32(1000)))
 	huge := &message.Message{Event: make([]byte, 5<<20)}
 	if got := slot.HandleMessage(huge); got.Kind != message.ABI || !strings.Contains(got.Reason, "no room") {

@@ -1,18 +1,5 @@
 package plugin
 
-import (
-	"time"
-
-	"github.com/relayhost/relayhost/host/message"
-)
-
-// After a failure to make an instance, a slot waits this long before it tries
-// again, twice as long after each further failure.
-const (
-	firstRetry = 100 * time.Millisecond
-	lastRetry  = 30 * time.Second
-)
-
 // spare is an instance in the making. Its goroutine is started by newSpare and
 // ends by itself; the slot waits for it in take.
 type spare struct {
@@ -35,25 +22,18 @@ func (sp *spare) take() (*instance, *fault) {
 	return sp.instance, sp.fault
 }
 
-// retry spaces out attempts to make an instance of a plugin that fails to
-// start.
-type retry struct {
-	delay time.Duration // 0 while there is no failure
-	at    time.Time
-	fault *fault
-}
-
-// waiting returns the last failure if it is too early for another attempt.
-func (r *retry) waiting() *fault {
-	if r.delay == 0 || !time.Now().Before(r.at) {
-		return nil
+// replenish has as many spares in the making as the slot may keep.
+func (s *Slot) replenish() {
+	for len(s.spares) < s.plugin.settings.Limits.Spares {
+		s.spares = append(s.spares, s.newSpare())
 	}
-	return r.fault
 }
 
-func (r *retry) failed(f *fault) *fault {
-	r.delay = min(max(2*r.delay, firstRetry), lastRetry)
-	r.at = time.Now().Add(r.delay)
-	r.fault = &fault{kind: message.Unavailable, reason: "no instance of the plugin: " + f.reason}
-	return r.fault
+// takeSpare waits for the oldest spare. Where it failed, the others are not
+// worth waiting for.
+func (s *Slot) takeSpare() (*instance, *fault) {
+	s.replenish()
+	first := s.spares[0]
+	s.spares = append(s.spares[:0], s.spares[1:]...)
+	return first.take()
 }

@@ -9,10 +9,6 @@ import (
 	"github.com/relayhost/relayhost/host/plugin/wasm"
 )
 
-// DefaultMemoryPages is the most memory that an instance has unless configured
-// otherwise, in pages of 64 KiB: 256 MiB.
-const DefaultMemoryPages = 4096
-
 // maxProblems bounds a refusal's length.
 const maxProblems = 20
 
@@ -20,9 +16,8 @@ const maxProblems = 20
 type Requirements struct {
 	// Batch: the pipeline has batchers, so handle_batch is required.
 	Batch bool
-	// MemoryPages is the most that a memory may begin with, in pages of 64 KiB.
-	// Defaults to DefaultMemoryPages.
-	MemoryPages uint32
+	// Limits are the plugin's.
+	Limits Limits
 }
 
 // Verify checks a module statically against abi/SPEC.md, "What is refused at
@@ -31,6 +26,11 @@ type Requirements struct {
 // code of functions: that is left to the compiler, in [Engine.Load].
 func Verify(name string, file []byte, need Requirements) error {
 	refusal := &Refusal{Plugin: name, Digest: Digest(file)}
+	limits := need.Limits.WithDefaults()
+	if len(file) > limits.Module.Size {
+		refusal.Problems = []string{fmt.Sprintf("the module has %d bytes, and the limit is %d", len(file), limits.Module.Size)}
+		return refusal
+	}
 	module, err := wasm.Decode(file)
 	if err != nil {
 		refusal.Problems = []string{err.Error()}
@@ -42,7 +42,8 @@ func Verify(name string, file []byte, need Requirements) error {
 		return err
 	}
 	c.exports(need.Batch)
-	c.memory(cmp.Or(need.MemoryPages, DefaultMemoryPages))
+	c.memory(limits.MemoryPages)
+	c.size(&limits)
 	if len(refusal.Problems) == 0 {
 		return nil
 	}
@@ -204,6 +205,19 @@ func (c *check) memory(limit uint32) {
 	}
 }
 
+// size checks what the module has many of. The meter, which reads the code,
+// checks the functions themselves.
+func (c *check) size(l *Limits) {
+	if n := len(c.module.Functions); n > l.Module.Functions {
+		c.problem("the module has %d functions, and the limit is %d", n, l.Module.Functions)
+	}
+	for i, t := range c.module.Tables {
+		if t.Limits.Min > uint64(l.TableElements) {
+			c.problem("table %d begins with %d elements, and the limit is %d", i, t.Limits.Min, l.TableElements)
+		}
+	}
+}
+
 func (c *check) limits(m wasm.Limits, limit uint32) {
 	if m.Is64 {
 		c.problem("the memory is 64-bit, want 32-bit")
@@ -213,6 +227,6 @@ func (c *check) limits(m wasm.Limits, limit uint32) {
 		c.problem("the memory is shared, want one of the instance's own")
 	}
 	if m.Min > uint64(limit) {
-		c.problem("the memory begins with %d pages of 64 KiB, the host's limit is %d", m.Min, limit)
+		c.problem("the memory begins with %d pages of 64 KiB, and the limit is %d", m.Min, limit)
 	}
 }

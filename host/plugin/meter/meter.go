@@ -63,6 +63,9 @@ type Limits struct {
 	// TableElements clamps the maximum of the module's tables. Defaults to
 	// 1,000,000.
 	TableElements uint32
+	// ExportGlobals exports the module's mutable globals of numeric types, for a
+	// host that sets them back; see [Info].
+	ExportGlobals bool
 }
 
 func (l Limits) withDefaults() Limits {

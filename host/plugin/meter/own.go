@@ -1,6 +1,10 @@
 package meter
 
-import "github.com/relayhost/relayhost/host/plugin/wasm"
+import (
+	"strconv"
+
+	"github.com/relayhost/relayhost/host/plugin/wasm"
+)
 
 const (
 	// ExportFuel is the global that counts down, an i64. The host reads what is
@@ -8,6 +12,12 @@ const (
 	ExportFuel = Reserved + "_fuel"
 	// ExportDenied is a global that is 1 once memory.grow has been refused.
 	ExportDenied = Reserved + "_denied"
+	// ExportStack is the global that counts the stack down, an i64. A host that
+	// brings an instance back to an earlier state sets it back too: a call that
+	// trapped has not.
+	ExportStack = Reserved + "_stack"
+	// ExportGlobal begins the names of the module's own globals; see [Info].
+	ExportGlobal = Reserved + "_g"
 	// refill is the function that a metered module imports from Reserved.
 	refill = "refill"
 
@@ -22,6 +32,9 @@ const (
 // addOwn adds the meter's import, globals and functions.
 func (r *rewriter) addOwn() {
 	m := r.module
+	if r.limits.ExportGlobals {
+		r.exportGlobals()
+	}
 	i64 := []wasm.ValueType{wasm.I64}
 	m.Imports = append(m.Imports, wasm.Import{
 		Module: Reserved, Name: refill, Kind: wasm.KindFunc,
@@ -33,7 +46,8 @@ func (r *rewriter) addOwn() {
 	}
 	m.Exports = append(m.Exports,
 		wasm.Export{Name: ExportFuel, Kind: wasm.KindGlobal, Index: r.fuel},
-		wasm.Export{Name: ExportDenied, Kind: wasm.KindGlobal, Index: r.denied})
+		wasm.Export{Name: ExportDenied, Kind: wasm.KindGlobal, Index: r.denied},
+		wasm.Export{Name: ExportStack, Kind: wasm.KindGlobal, Index: r.stack})
 
 	size := wasm.FuncType{Params: i32s(1), Results: i32s(1)}
 	r.addFunction(wasm.FuncType{}, nil, r.slowBody())
@@ -43,6 +57,15 @@ func (r *rewriter) addOwn() {
 	three := wasm.FuncType{Params: i32s(3)}
 	r.addFunction(three, []wasm.Locals{{Count: 1, Type: wasm.I64}}, r.fillBody())
 	r.addFunction(three, []wasm.Locals{{Count: 1, Type: wasm.I64}}, r.copyBody())
+}
+
+func (r *rewriter) exportGlobals() {
+	first := r.module.Imported(wasm.KindGlobal)
+	for n, i := range numericGlobals(r.module) {
+		r.module.Exports = append(r.module.Exports, wasm.Export{
+			Name: ExportGlobal + strconv.Itoa(n), Kind: wasm.KindGlobal, Index: first + uint32(i),
+		})
+	}
 }
 
 func i32s(n int) []wasm.ValueType {
