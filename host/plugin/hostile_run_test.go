@@ -18,14 +18,13 @@ import (
 )
 
 // What hostile modules run under, so that the corpus is soon done.
-var (
-	hostileOptions = plugin.Options{MemoryPages: 1024}
-	hostileLimits  = plugin.Limits{
-		Message: plugin.Limit{Deadline: 20 * time.Millisecond},
-		Batch:   plugin.Limit{Deadline: 20 * time.Millisecond},
-		Start:   plugin.Limit{Deadline: 200 * time.Millisecond},
-	}
-)
+var hostileLimits = plugin.Limits{
+	Message:     plugin.Limit{Deadline: 20 * time.Millisecond},
+	Batch:       plugin.Limit{Deadline: 20 * time.Millisecond},
+	Configure:   plugin.Limit{Deadline: 100 * time.Millisecond},
+	Start:       plugin.Limit{Deadline: 100 * time.Millisecond},
+	MemoryPages: 1024,
+}
 
 // attack and harmless are what the corpus takes for a long and a short message.
 func attack() *message.Message {
@@ -41,7 +40,7 @@ func harmless() *message.Message { return &message.Message{ID: "2", Event: []byt
 // than maxGrowth of memory are left or were taken on the way.
 func TestHostile(t *testing.T) {
 	t.Cleanup(func() { goleak.VerifyNone(t) })
-	engine, log := open(t, hostileOptions)
+	engine, log := open(t, plugin.Options{})
 	undisturbed(t, engine)
 	memory := watchMemory(t)
 	for _, h := range hostileCalls {

@@ -16,7 +16,7 @@
     (if (global.get $used) (then (return (i64.const 0x0000000800000009))))
     (if (i32.lt_u (local.get $len) (i32.const 100)) (then (return (i64.const 0))))
     (global.set $used (i32.const 1))
-    (drop (table.grow $t (ref.null func) (i32.const 999990)))
+    (drop (table.grow $t (ref.null func) (i32.const 99990)))
     (loop $forever
       (table.copy $t $t (i32.const 1) (i32.const 0) (i32.sub (table.size $t) (i32.const 1)))
       (br $forever))
