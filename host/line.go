@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-
-	"github.com/relayhost/relayhost/host/secret"
 
 	"google.golang.org/grpc"
 
@@ -14,6 +11,7 @@ import (
 	"github.com/relayhost/relayhost/host/eventrelay"
 	"github.com/relayhost/relayhost/host/pipeline"
 	"github.com/relayhost/relayhost/host/plugin"
+	"github.com/relayhost/relayhost/host/secret"
 	source "github.com/relayhost/relayhost/host/source/eventrelay"
 )
 
@@ -72,15 +70,41 @@ func (w workshop) fit(ctx context.Context, l *line, c config.Pipeline) (err erro
 
 // load reads and loads a pipeline's plugin.
 func load(ctx context.Context, engine *plugin.Engine, c config.Pipeline) (*plugin.Plugin, error) {
-	wasm, err := os.ReadFile(c.Plugin.Module)
+	wasm, err := plugin.ReadFile(c.Plugin.Module, c.Plugin.Limits.ModuleSize)
 	if err != nil {
-		return nil, fmt.Errorf("read plugin: %w", err)
+		return nil, err
 	}
 	return engine.Load(ctx, c.Plugin.Module, wasm, plugin.Settings{
 		Pipeline:  c.Name,
 		Config:    string(c.Plugin.Config),
 		NeedBatch: len(c.Batchers) > 0,
+		Limits:    limits(c.Plugin.Limits),
+		State:     plugin.State(c.Plugin.State),
+		Clock:     plugin.Clock(c.Plugin.Clock),
+		Random:    plugin.Random(c.Plugin.Random),
 	})
+}
+
+// limits is the configured limits in the plugin's own terms. The configuration
+// has bounds for all of them.
+func limits(l config.Limits) plugin.Limits {
+	const page = 64 << 10
+	return plugin.Limits{
+		Message:       plugin.Limit{Deadline: l.MessageDeadline, Fuel: uint64(l.MessageFuel)},
+		Batch:         plugin.Limit{Deadline: l.BatchDeadline, Fuel: uint64(l.BatchFuel)},
+		Configure:     plugin.Limit{Deadline: l.ConfigureDeadline, Fuel: uint64(l.ConfigureFuel)},
+		Start:         plugin.Limit{Deadline: l.StartDeadline, Fuel: uint64(l.StartFuel)},
+		MemoryPages:   uint32(l.Memory / page),
+		KeptPages:     uint32(l.KeptMemory / page),
+		TableElements: uint32(l.TableElements),
+		Module: plugin.ModuleLimits{
+			Size: l.ModuleSize, Functions: l.Functions, FunctionSize: l.FunctionSize,
+			Locals: l.Locals, Nesting: l.Nesting, CompileTime: l.CompileTime,
+		},
+		OutputSize: l.OutputSize, OutputRecords: l.OutputRecords,
+		LogLines: l.LogLines, LogBytes: l.LogBytes,
+		Spares: l.Spares, Failures: l.Failures,
+	}
 }
 
 // connection is where a producer's server is.

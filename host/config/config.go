@@ -79,8 +79,27 @@ type Producer struct {
 type Plugin struct {
 	// Module is the path of the .wasm file.
 	Module string
+	// State is "reuse" or "message", Clock "real", "coarse" or "fixed", Random
+	// "real" or "seeded".
+	State, Clock, Random string
+	Limits               Limits
 	// Config is a JSON object, the same bytes for the same table.
 	Config json.RawMessage
+}
+
+// Limits are the limits of a plugin, none of them 0. Sizes are in bytes, fuel in
+// units of about an instruction.
+type Limits struct {
+	MessageDeadline, BatchDeadline, ConfigureDeadline, StartDeadline time.Duration
+	MessageFuel, BatchFuel, ConfigureFuel, StartFuel                 int
+	// KeptMemory is at most Memory.
+	Memory, KeptMemory, TableElements int
+	OutputSize, OutputRecords         int
+	LogLines, LogBytes                int
+	Spares, Failures                  int
+
+	ModuleSize, Functions, FunctionSize, Locals, Nesting int
+	CompileTime                                          time.Duration
 }
 
 // Processors is the pipeline's set of processors. MinDemand < MaxDemand.

@@ -38,7 +38,20 @@ func TestDefaults(t *testing.T) {
 			Type: "eventrelay", DestinationID: "6b0a4f3e-8f0c-4c1d-9a55-0d6f3a1e2b7c",
 			Host: "localhost", Port: 50051, PullInterval: 5 * time.Second, Concurrency: 1,
 		},
-		Plugin:     config.Plugin{Module: "upcase.wasm", Config: json.RawMessage("{}")},
+		Plugin: config.Plugin{
+			Module: "upcase.wasm", State: "reuse", Clock: "real", Random: "real",
+			Limits: config.Limits{
+				MessageDeadline: 5 * time.Second, BatchDeadline: 30 * time.Second,
+				ConfigureDeadline: 10 * time.Second, StartDeadline: 10 * time.Second,
+				MessageFuel: 50e9, BatchFuel: 300e9, ConfigureFuel: 100e9, StartFuel: 100e9,
+				Memory: 256 << 20, KeptMemory: 128 << 20, TableElements: 100_000,
+				OutputSize: 16 << 20, OutputRecords: 65_536, LogLines: 100, LogBytes: 64 << 10,
+				Spares: 1, Failures: 20,
+				ModuleSize: 64 << 20, Functions: 100_000, FunctionSize: 4 << 20,
+				Locals: 50_000, Nesting: 10_000, CompileTime: time.Minute,
+			},
+			Config: json.RawMessage("{}"),
+		},
 		Processors: config.Processors{MaxDemand: 10, MinDemand: 5},
 		Batchers: []config.Batcher{{
 			Name: "default", Concurrency: 1, BatchSize: 100, BatchTimeout: time.Second, Sink: "stdout",
@@ -47,6 +60,16 @@ func TestDefaults(t *testing.T) {
 	if diff := cmp.Diff(want, p, cmp.AllowUnexported(secret.Text{}), cmp.Comparer(func(a, b secret.Text) bool { return a.Reveal() == b.Reveal() })); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// limited is the limits of testdata/full.toml.
+var limited = config.Limits{
+	MessageDeadline: 100 * time.Millisecond, BatchDeadline: 200 * time.Millisecond,
+	ConfigureDeadline: 300 * time.Millisecond, StartDeadline: 400 * time.Millisecond,
+	MessageFuel: 1e6, BatchFuel: 2e6, ConfigureFuel: 3e6, StartFuel: 4e6,
+	Memory: 64 << 20, KeptMemory: 32 << 20, TableElements: 1000,
+	OutputSize: 100 << 10, OutputRecords: 10, LogLines: 5, LogBytes: 8 << 10, Spares: 2, Failures: 3,
+	ModuleSize: 10 << 20, Functions: 1000, FunctionSize: 1 << 20, Locals: 100, Nesting: 50, CompileTime: 5 * time.Second,
 }
 
 // Every key of every table, in the notations that TOML has.
@@ -64,6 +87,8 @@ func TestFull(t *testing.T) {
 		"absolute path":       users.Producer.CACertFile == "/etc/relay/ca.pem",
 		"relative path":       users.Producer.CertFile == filepath.Join("testdata", "certs", "client.pem"),
 		"port":                users.Producer.Port == 50052,
+		"state":               users.Plugin.State == "message" && users.Plugin.Clock == "coarse" && users.Plugin.Random == "seeded",
+		"limits":              users.Plugin.Limits == limited,
 		"tls by cacertfile":   orders.Producer.TLS,
 		"min_demand":          orders.Processors.MinDemand == 2,
 		"sorted batchers":     users.Batchers[0].Name == "default" && users.Batchers[1].Name == "s3",

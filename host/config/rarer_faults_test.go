@@ -7,13 +7,18 @@ import (
 )
 
 const (
-	hintPlugin   = "\nhint: valid keys: module, config"
+	hintPlugin   = "\nhint: valid keys: module, state, clock, random, config, limits"
 	hintPipeline = "\nhint: begin each pipeline with [[pipeline]]"
 	hintName     = "\nhint: a name is 1 to 64 of a-z, 0-9, _ and -"
 	hintToken    = "\nhint: write a string in quotes, { env = \"NAME\" } or { file = \"PATH\" }"
 	hintHost     = "\nhint: write a name or an address only; the port is a key of its own"
 	hintDuration = "\nhint: write a number and its unit in quotes, like \"2s\""
 
+	hintSize = "\nhint: write a whole number and its unit in quotes, like \"64KiB\", \"256MiB\" or \"1GiB\""
+
+	keysLimits = "message_deadline, batch_deadline, configure_deadline, start_deadline, message_fuel, batch_fuel, configure_fuel, start_fuel, " +
+		"memory, kept_memory, table_elements, output_size, output_records, log_lines, log_bytes, spares, failures, " +
+		"module_size, functions, function_size, locals, nesting, compile_time"
 	keysPipeline = "name, shutdown, producer, plugin, processors, batchers"
 	keysProducer = "type, destination_id, host, port, token, certfile, keyfile, cacertfile, tls, pull_interval, pull_timeout, concurrency"
 )
@@ -42,6 +47,16 @@ var rarer = []struct{ name, doc, want string }{
 	{"a token of a folder", with(token, `token = { file = "testdata" }`), "5: pipeline.producer.token.file: file testdata cannot be read: not a regular file"},
 	{"a token in place of a variable", with(token, `token = { env = "a2V5OnNlY3JldA==" }`), "5: pipeline.producer.token.env: is not a variable's name\nhint: a variable's name is of letters, digits and _"},
 
+	{"a size without a unit", limits(`memory = "64"`), "9: pipeline.plugin.limits.memory: is not a size" + hintSize},
+	{"a number for a size", limits("memory = 64"), "9: pipeline.plugin.limits.memory: must be a size, not an integer" + hintSize + "; valid keys: " + keysLimits},
+	{"a negative size", limits(`memory = "-1MiB"`), "9: pipeline.plugin.limits.memory: is not a size" + hintSize},
+	{"a size of a fraction", limits(`memory = "1.5GiB"`), "9: pipeline.plugin.limits.memory: is not a size" + hintSize},
+	{"a size beyond all", limits(`memory = "99999999999999999999GiB"`), "9: pipeline.plugin.limits.memory: is not a size" + hintSize},
+	{"a size that turns over", limits(`memory = "17179869185GiB"`), "9: pipeline.plugin.limits.memory: is not a size" + hintSize},
+	{"a size too large", limits(`memory = "5GiB"`), "9: pipeline.plugin.limits.memory: must be 64KiB to 4GiB, not 5GiB" + hintSize},
+	{"a size too small", limits(`log_bytes = "1000B"`), "9: pipeline.plugin.limits.log_bytes: must be 8KiB to 1GiB, not 1000B" + hintSize},
+	{"more kept than there is", limits(`kept_memory = "1GiB"`), "9: pipeline.plugin.limits.kept_memory: must be at most memory, 256MiB, not 1GiB"},
+	{"fuel for nothing", limits("message_fuel = 0"), "9: pipeline.plugin.limits.message_fuel: must be 1000 to 1000000000000000, not 0"},
 	{"a path that no system has", with(`"upcase.wasm"`, `"a\u0000b"`), "7: pipeline.plugin.module: is not a path\nhint: a path is 1 to 4096 bytes without control characters"},
 	{"what JSON has not", smallest + "[[pipeline.plugin.config.rule]]\na = [1, nan]\nb = -inf\n", "9: pipeline.plugin.config.rule[0].a[1]: is NaN, which JSON cannot hold\n" +
 		"relayhost.toml:10: pipeline.plugin.config.rule[0].b: is -Inf, which JSON cannot hold"},
@@ -70,6 +85,9 @@ var rarer = []struct{ name, doc, want string }{
 	{"a key of many parts", strings.Repeat("a.", 100_000) + "a = 1", "1: nests deeper than 64"},
 	{"too large", smallest + "#" + strings.Repeat(" ", 1<<20), "1: larger than 1048576 bytes"},
 }
+
+// limits is a file with a plugin's limit.
+func limits(line string) string { return smallest + "[pipeline.plugin.limits]\n" + line + "\n" }
 
 func repeat(format string, n int) string {
 	var b strings.Builder

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"time"
 )
 
@@ -41,6 +42,9 @@ const (
 	maxBatchers    = 1024
 	maxConcurrency = 1024
 	maxMessages    = 1_000_000
+
+	// pageSize is WebAssembly's, in bytes.
+	pageSize = 64 << 10
 
 	shortest = time.Millisecond
 	longest  = 24 * time.Hour
@@ -129,9 +133,88 @@ func pluginKeys(p *Plugin) []key {
 	return []key{
 		{name: "module", kind: path(&p.Module), need: true,
 			doc: "The .wasm file."},
+		{name: "state", kind: oneOf(&p.State, "reuse", "message"), def: "reuse",
+			doc: "What a call finds of those before it: an instance is reused as it is, or put back to what configure left."},
+		{name: "clock", kind: oneOf(&p.Clock, "real", "coarse", "fixed"), def: "real",
+			doc: "The time that the plugin is told: the machine's, the machine's in steps of 10 ms, or one that only sleeps move, from 2000-01-01 on."},
+		{name: "random", kind: oneOf(&p.Random, "real", "seeded"), def: "real",
+			doc: "The random bytes that the plugin is given: the machine's, or bytes that depend on the event's id alone."},
 		{name: "config", kind: freeform(&p.Config), def: empty,
 			doc: "Any table. The plugin's configure gets it as a JSON object: dates and times as RFC 3339 text; no nan, no inf."},
+		{name: "limits", kind: table(limitKeys(&p.Limits), keptMemory(&p.Limits)), def: empty,
+			doc: "What the module may be made of, and what an instance and a call may use. A message that goes beyond fails, and its instance is replaced."},
 	}
+}
+
+func limitKeys(l *Limits) []key {
+	half := computed{"half of memory", func() any { return binarySize(max(l.Memory/2, pageSize)) }}
+	return slices.Concat(callKeys(l), []key{
+		{name: "memory", kind: size(&l.Memory, pageSize, 4<<30), def: "256MiB",
+			doc: "The most memory of one instance, in steps of 64 KiB."},
+		{name: "kept_memory", kind: size(&l.KeptMemory, pageSize, 4<<30), def: half,
+			doc: "An instance that calls have left larger than this is replaced, so that a leak ends between messages."},
+		{name: "table_elements", kind: integer(&l.TableElements, 1, 10_000_000), def: int64(100_000),
+			doc: "The most elements of a table."},
+		{name: "output_size", kind: size(&l.OutputSize, 1, 1<<30), def: "16MiB",
+			doc: "The longest output of one call."},
+		{name: "output_records", kind: integer(&l.OutputRecords, 1, 10_000_000), def: int64(65_536),
+			doc: "The most records of one batch."},
+		{name: "log_lines", kind: integer(&l.LogLines, 1, 1_000_000), def: int64(100),
+			doc: "The log lines of a slot in a second; twice as many may come at once. What is above is dropped and counted."},
+		{name: "log_bytes", kind: size(&l.LogBytes, 8<<10, 1<<30), def: "64KiB",
+			doc: "The bytes of those lines in a second, likewise. A line is cut at 8 KiB."},
+		{name: "spares", kind: integer(&l.Spares, 1, 16), def: int64(1),
+			doc: "The instances that a slot keeps ready once it has lost one."},
+		{name: "failures", kind: integer(&l.Failures, 1, 1_000_000), def: int64(20),
+			doc: "After so many failures in a row, other than the handler's own, the plugin is given a rest of 100 ms, twice as long after each further failure, up to 30 s. Messages wait meanwhile."},
+	}, moduleKeys(l))
+}
+
+func callKeys(l *Limits) []key {
+	const least, most = 1_000, 1_000_000_000_000_000
+	deadline := func(name, def, doc string, dst *time.Duration) key {
+		return key{name: name, kind: duration(dst, shortest, longest), def: def, doc: doc}
+	}
+	fuel := func(name string, def int64, doc string, dst *int) key {
+		return key{name: name, kind: integer(dst, least, most), def: def, doc: doc}
+	}
+	return []key{
+		deadline("message_deadline", "5s", "How long handle_message may take.", &l.MessageDeadline),
+		deadline("batch_deadline", "30s", "How long handle_batch may take.", &l.BatchDeadline),
+		deadline("configure_deadline", "10s", "How long configure may take.", &l.ConfigureDeadline),
+		deadline("start_deadline", "10s", "How long the start function, _initialize and teardown may take, each.", &l.StartDeadline),
+		fuel("message_fuel", 50e9, "What handle_message may execute, in units of about an instruction. The barest loop runs some 4 billion a second.", &l.MessageFuel),
+		fuel("batch_fuel", 300e9, "What handle_batch may execute.", &l.BatchFuel),
+		fuel("configure_fuel", 100e9, "What configure may execute.", &l.ConfigureFuel),
+		fuel("start_fuel", 100e9, "What the start function, _initialize and teardown may execute, each.", &l.StartFuel),
+	}
+}
+
+func moduleKeys(l *Limits) []key {
+	return []key{
+		{name: "module_size", kind: size(&l.ModuleSize, 1, 1<<30), def: "64MiB",
+			doc: "The largest module file."},
+		{name: "functions", kind: integer(&l.Functions, 1, 10_000_000), def: int64(100_000),
+			doc: "The most functions of a module."},
+		{name: "function_size", kind: size(&l.FunctionSize, 1, 1<<30), def: "4MiB",
+			doc: "The longest code of one function."},
+		{name: "locals", kind: integer(&l.Locals, 1, 50_000), def: int64(50_000),
+			doc: "The most locals of one function, its parameters among them."},
+		{name: "nesting", kind: integer(&l.Nesting, 1, 100_000), def: int64(10_000),
+			doc: "How deep blocks may lie in blocks."},
+		{name: "compile_time", kind: duration(&l.CompileTime, time.Second, longest), def: "1m",
+			doc: "How long a module may take to compile; looked at between functions."},
+	}
+}
+
+// keptMemory has no more kept than there may be.
+func keptMemory(l *Limits) rule {
+	return rule{[]string{"kept_memory", "memory"}, func() (string, string) {
+		if l.KeptMemory > l.Memory {
+			return fmt.Sprintf("must be at most memory, %s, not %s", binarySize(l.Memory), binarySize(l.KeptMemory)), ""
+		}
+		return "", ""
+	}}
 }
 
 func processors(p *Processors) kind {

@@ -26,6 +26,7 @@ type instance struct {
 	memory         api.Memory
 	denied         api.Global // 1 once the guest was refused memory
 	ready          uint32     // the memory's size when the instance was ready, in bytes
+	image          *image     // the state when the instance was ready, if it is to be put back
 
 	buffer, handleMessage, handleBatch, teardown api.Function
 
@@ -56,12 +57,17 @@ func (s *Slot) newInstance() (*instance, *fault) {
 	log.call = "start"
 	in.start(in.limits.Start)
 	in.world.begin("")
+	ctx, memory := in.ctx, (*linearMemory)(nil)
+	if p.restore {
+		ctx, memory = withMemory(ctx)
+	}
 	err := guard(func() (err error) {
 		config := in.world.config().WithStdout(&in.stdout).WithStderr(&in.stderr)
-		in.module, err = p.code.runtime.InstantiateModule(in.ctx, p.code.CompiledModule, config)
+		in.module, err = p.code.runtime.InstantiateModule(ctx, p.code.CompiledModule, config)
 		return err
 	})
 	if err != nil {
+		memory.Free()
 		in.flush()
 		return nil, failure(err).during("start")
 	}
@@ -71,6 +77,7 @@ func (s *Slot) newInstance() (*instance, *fault) {
 		return nil, f
 	}
 	in.ready = in.memory.Size()
+	in.image = newImage(in, memory, p.globals)
 	return in, nil
 }
 
@@ -199,6 +206,18 @@ func (in *instance) output(packed uint64) ([]byte, *fault) {
 			size, ptr, in.memory.Size())
 	}
 	return view, nil
+}
+
+// restore puts the instance back to the state in which it was ready, and
+// reports whether that can be done.
+func (in *instance) restore() bool {
+	if in.image == nil || !in.image.restore(in.module) {
+		return false
+	}
+	in.flush()
+	in.world.moved = in.image.moved
+	in.bufferPtr, in.bufferSize = 0, 0
+	return true
 }
 
 // outgrown reports whether calls have made the instance larger than may be

@@ -59,6 +59,8 @@ type Plugin struct {
 	code     *compiled
 	log      *slog.Logger
 	breaker  *breaker
+	restore  bool // instances are put back to their first state
+	globals  int  // the module's mutable globals, if so
 
 	mu    sync.Mutex
 	first *Slot // with the instance that Load made, until NewSlot takes it
@@ -98,11 +100,14 @@ func (e *Engine) Load(ctx context.Context, name string, file []byte, settings Se
 // compile has the module metered and compiled.
 func (p *Plugin) compile(ctx context.Context, file []byte) error {
 	limits := &p.settings.Limits
+	if err := p.inspect(file); err != nil {
+		return p.unmetered(err)
+	}
 	metered, err := meter.Rewrite(file, meter.Limits{
-		MemoryPages: limits.MemoryPages, TableElements: limits.TableElements,
+		MemoryPages: limits.MemoryPages, TableElements: limits.TableElements, ExportGlobals: p.restore,
 	})
 	if err != nil {
-		return p.refuse("it cannot be metered: " + printable(err.Error(), maxReason))
+		return p.unmetered(err)
 	}
 	p.code, err = p.engine.compile(ctx, metered, limits.Module.CompileTime)
 	switch {
@@ -112,6 +117,26 @@ func (p *Plugin) compile(ctx context.Context, file []byte) error {
 		return p.refuse(fmt.Sprintf("it does not compile within %v", limits.Module.CompileTime))
 	}
 	return p.refuse("it does not compile: " + printable(err.Error(), maxReason))
+}
+
+// inspect finds out whether an instance can be put back, if that is wanted.
+func (p *Plugin) inspect(file []byte) error {
+	if p.settings.State != StateMessage {
+		return nil
+	}
+	info, err := meter.Inspect(file)
+	if err != nil {
+		return err
+	}
+	p.restore, p.globals = info.Restorable(), info.Globals
+	if !p.restore {
+		p.log.Warn("every call needs a new instance, since its state cannot be put back", "why", info.Why)
+	}
+	return nil
+}
+
+func (p *Plugin) unmetered(err error) *Refusal {
+	return p.refuse("it cannot be metered: " + printable(err.Error(), maxReason))
 }
 
 func (p *Plugin) refuse(problem string) *Refusal {

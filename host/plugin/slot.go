@@ -158,7 +158,7 @@ func (s *Slot) release(f *fault) {
 		return
 	}
 	s.plugin.breaker.succeeded()
-	if s.instance.outgrown() {
+	if s.plugin.settings.State == StateMessage && !s.instance.restore() || s.instance.outgrown() {
 		s.discard()
 	}
 }
