@@ -19,12 +19,15 @@ import (
 
 // What hostile modules run under, so that the corpus is soon done.
 var hostileLimits = plugin.Limits{
-	Message:     plugin.Limit{Deadline: 20 * time.Millisecond},
-	Batch:       plugin.Limit{Deadline: 20 * time.Millisecond},
+	Message:     plugin.Limit{Deadline: 5 * time.Second},
+	Batch:       plugin.Limit{Deadline: 5 * time.Second},
 	Configure:   plugin.Limit{Deadline: 100 * time.Millisecond},
 	Start:       plugin.Limit{Deadline: 100 * time.Millisecond},
 	MemoryPages: 1024,
 }
+
+// hostileDeadline is what calls that never return have.
+const hostileDeadline = 20 * time.Millisecond
 
 // attack and harmless are what the corpus takes for a long and a short message.
 func attack() *message.Message {
@@ -57,7 +60,11 @@ func TestHostile(t *testing.T) {
 }
 
 func (h hostile) run(t *testing.T, engine *plugin.Engine) {
-	slot := newSlot(t, load(t, engine, hostileModule(t, h.name), plugin.Settings{Pipeline: "hostile", Limits: hostileLimits}))
+	limits := hostileLimits
+	if h.kind == message.Deadline {
+		limits.Message.Deadline, limits.Batch.Deadline = hostileDeadline, hostileDeadline
+	}
+	slot := newSlot(t, load(t, engine, hostileModule(t, h.name), plugin.Settings{Pipeline: "hostile", Limits: limits}))
 	if got := slot.HandleMessage(harmless()); !got.OK() {
 		t.Fatalf("before the attack: %v %q", got.Kind, got.Reason)
 	}

@@ -84,6 +84,12 @@ var hostileCalls = []hostile{
 	{name: "stdout_iovs_overflow", kind: message.OK},
 	{name: "random_of_4_gib", kind: message.OK},
 	{name: "poll_overflow", kind: message.Trap},
+	{name: "stdout_overlapping_iovs", kind: message.Trap, reason: "fd_write of 1000000, and the limit is"},
+	{name: "stdout_empty_iovs", kind: message.Trap, reason: "fd_write of 8000000, and the limit is"},
+	{name: "stdin_empty_iovs", kind: message.Trap, reason: "fd_read of 8000000, and the limit is"},
+	{name: "poll_million", kind: message.Trap, reason: "poll_oneoff of 700000, and the limit is"},
+	{name: "poll_stdin_million", kind: message.Trap, reason: "poll_oneoff of 500000, and the limit is"},
+	{name: "path_of_64_mib", kind: message.Trap, reason: "path_filestat_get of 66000000, and the limit is"},
 	{name: "wasi_hostile_arguments", kind: message.OK},
 	{name: "wasi_closes_all", kind: message.OK},
 
@@ -93,35 +99,37 @@ var hostileCalls = []hostile{
 	{name: "batch_no_results", kind: message.Missing, reason: "no result", batch: true},
 
 	{name: "memory_at_limit", kind: message.OK},
+	{name: "element_out_of_range", kind: message.OK},
+	{name: "element_negative", kind: message.OK},
 }
 
 // hostileEndless never return: their deadline ends them.
 var hostileEndless = []string{
-	"spin", "spin_br_table", "spin_with_values", "spin_by_calls",
+	"spin", "spin_br_table", "spin_with_values", "spin_by_calls", "recursion_deep_spin",
 	"exponential_calls", "exponential_chain", "exponential_indirect",
 	"memory_grow_forever", "memory_grow_huge", "memory_grow_nothing", "memory_touch_forever",
 	"memory_fill_forever", "memory_copy_forever", "memory_copy_overlapping", "memory_init_forever",
 	"table_grow_bomb", "table_fill_forever", "table_copy_forever", "table_init_forever",
 	"input_buffer_spins",
 	"log_flood", "log_flood_of_long_lines", "host_calls_by_table",
-	"stdout_flood", "stdout_line_feeds", "stdout_overlapping_iovs", "stdout_empty_iovs", "stdin_empty_iovs",
+	"stdout_flood", "stdout_line_feeds",
 	"random_flood", "sleep_forever", "sleep_for_no_time", "sleep_for_negative_time",
-	"poll_million", "poll_stdin_million", "yield_forever", "clock_forever", "path_of_64_mib",
+	"yield_forever", "clock_forever",
 }
 
 // hostileRefused are refused with a sentence that has these words.
 var hostileRefused = map[string]string{
-	"start_spins":            "start: the deadline has passed",
+	"start_spins":            "failed: the deadline has passed",
 	"start_traps":            "unreachable",
 	"start_exits":            "start: the plugin called proc_exit(0)",
 	"start_recurses":         "the stack is used up",
-	"start_floods":           "start: the deadline has passed",
-	"start_takes_memory":     "start: the deadline has passed",
-	"start_sleeps":           "start: the deadline has passed",
+	"start_floods":           "failed: the deadline has passed",
+	"start_takes_memory":     "failed: the deadline has passed",
+	"start_sleeps":           "failed: the deadline has passed",
 	"initialize_spins":       "_initialize: the deadline has passed",
 	"initialize_traps":       "_initialize: wasm error: unreachable",
 	"configure_spins":        "configure: the deadline has passed",
-	"configure_lies":         "configure: the output of",
+	"configure_lies":         "configure: the output ",
 	"configure_exits":        "configure: the plugin called proc_exit(0)",
 	"configure_takes_memory": "configure: the plugin could have no more memory",
 
@@ -150,13 +158,11 @@ var hostileRefused = map[string]string{
 	"index_element":        "function 5, which does not exist",
 	"index_start":          "start function is 5, which does not exist",
 
-	"element_out_of_range": "start: ",
-	"element_negative":     "start: ",
-	"data_out_of_range":    "start: ",
-	"table_of_4_billion":   "table 0 begins with 4294967295 elements",
-	"tables_many":          "tables",
-	"memory_of_4_gib":      "the memory begins with 65536 pages",
-	"recursion_tail":       "tail",
+	"data_out_of_range":  "start: ",
+	"table_of_4_billion": "table 0 begins with 4294967295 elements",
+	"tables_many":        "tables",
+	"memory_of_4_gib":    "the memory begins with 65536 pages",
+	"recursion_tail":     "tail",
 }
 
 // hostileElsewhere have a test of their own, by which batch or teardown is

@@ -157,7 +157,7 @@ func (m *Module) checkExports(r *Reader) {
 	seen := make(map[string]bool, len(m.Exports))
 	for _, e := range m.Exports {
 		if seen[e.Name] {
-			r.Fail(ErrMalformed, "the name %q is exported twice", e.Name)
+			r.Fail(ErrMalformed, "the name %.80q is exported twice", e.Name)
 		}
 		seen[e.Name] = true
 	}

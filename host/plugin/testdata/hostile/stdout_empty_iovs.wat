@@ -1,6 +1,5 @@
-;; It writes eight million empty pieces to standard output in one call, again
-;; and again.
-;; Must happen: the deadline ends the call.
+;; It writes eight million empty pieces to standard output in one call.
+;; Must happen: the call traps: one call of WASI may not ask for so much.
 (module
   (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
   (memory (export "memory") 2)

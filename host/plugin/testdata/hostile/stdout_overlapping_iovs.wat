@@ -1,6 +1,6 @@
 ;; It writes a million pieces to standard output in one call, each of them the
 ;; whole of a large memory: 10^14 bytes.
-;; Must happen: the deadline ends the call.
+;; Must happen: the call traps: one call of WASI may not ask for so much.
 (module
   (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
   (memory (export "memory") 2)
