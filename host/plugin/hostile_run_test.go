@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -49,7 +50,7 @@ func TestHostile(t *testing.T) {
 	for _, h := range hostileCalls {
 		t.Run(h.name, func(t *testing.T) { h.run(t, engine); memory.look() })
 	}
-	for _, name := range append(hostileEndless, "batch_spin") {
+	for _, name := range slices.Concat(hostileEndless, []string{"batch_spin"}) {
 		h := hostile{name: name, kind: message.Deadline, reason: "the deadline has passed", batch: name == "batch_spin"}
 		t.Run(h.name, func(t *testing.T) { h.run(t, engine); memory.look() })
 	}
