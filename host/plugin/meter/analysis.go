@@ -40,7 +40,10 @@ type analysis struct {
 	loops   []loop
 	calls   int
 	sets    int
-	units   uint64 // of all instructions together
+	targets int // of branch tables
+	// loopDepth is how deep loops lie in loops.
+	loopDepth int
+	units     uint64 // of all instructions together
 }
 
 // leaf reports whether the function runs no other code.
@@ -63,6 +66,7 @@ type analyser struct {
 	r      *wasm.Reader
 	module *moduleIndex
 	frames []frame
+	inside int // loops that are open
 	alive  bool
 	run    uint64 // units since the last look, with what calls may cost
 }
@@ -114,6 +118,7 @@ func (a *analyser) step(in *instruction) {
 	case opBr, opBrIf:
 		a.branch(in.index)
 	case opBrTable:
+		a.targets += len(in.targets)
 		for _, depth := range in.targets {
 			a.branch(depth)
 		}
@@ -161,6 +166,8 @@ func (a *analyser) open(in *instruction) {
 				break
 			}
 		}
+		a.inside++
+		a.loopDepth = max(a.loopDepth, a.inside)
 		f.loop = len(a.loops)
 		a.begin(in.end)
 		a.run = 0
@@ -186,6 +193,9 @@ func (a *analyser) otherwise(in *instruction) {
 func (a *analyser) close(in *instruction) {
 	f := a.frames[len(a.frames)-1]
 	a.frames = a.frames[:len(a.frames)-1]
+	if f.op == opLoop {
+		a.inside--
+	}
 	if len(a.frames) == 0 {
 		return
 	}

@@ -103,6 +103,9 @@ func Rewrite(file []byte, limits Limits) ([]byte, error) {
 	if err := checkNames(m); err != nil {
 		return nil, err
 	}
+	if err := checkTypes(m.Types); err != nil {
+		return nil, err
+	}
 	r := newRewriter(m, limits.withDefaults())
 	if err := r.index.checkModule(m); err != nil {
 		return nil, err

@@ -22,6 +22,7 @@ type rewriter struct {
 	grow                uint32
 	fill, copy          uint32
 	types               map[string]uint32 // of what the meter adds
+	locals              uint64            // of the functions so far
 	// moves: the code has memory.fill or memory.copy. Without them the meter's
 	// must not be there: they are a feature that may be off.
 	moves bool
@@ -65,8 +66,14 @@ func (r *rewriter) function(code *wasm.Code, typ wasm.FuncType) error {
 	for _, t := range typ.Params {
 		size += slotSize(t)
 	}
+	if r.locals += locals; r.locals > maxAllLocals {
+		return refuse("the functions so far have more than %d locals together", maxAllLocals)
+	}
 	a, err := analyse(code, r.index, locals)
 	if err != nil {
+		return err
+	}
+	if err := a.compilable(locals); err != nil {
 		return err
 	}
 	e := newEmitter(r, a, typ, uint32(locals))
