@@ -55,7 +55,7 @@ const (
 // Limits of a rewritten module; zero values mean the defaults.
 type Limits struct {
 	// Stack is the most stack that a call may use, in bytes, by the meter's
-	// upper estimate. Defaults to 16 MiB.
+	// upper estimate: no more than 32 MiB. Defaults to 16 MiB.
 	Stack uint32
 	// MemoryPages clamps the maximum of the module's memories, in pages of
 	// 64 KiB. Defaults to 65536, all there is.
@@ -72,6 +72,7 @@ func (l Limits) withDefaults() Limits {
 	if l.Stack == 0 {
 		l.Stack = 16 << 20
 	}
+	l.Stack = min(l.Stack, (stackSign-1)*stackUnit)
 	if l.MemoryPages == 0 {
 		l.MemoryPages = maxPages
 	}
