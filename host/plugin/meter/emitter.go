@@ -25,8 +25,8 @@ const (
 // label is one open block while a body is rewritten.
 type label struct {
 	depth int // how many labels are open within it: its place in the new code
-	// tight: the block is a tight loop, which another loop of ours is around.
-	tight bool
+	// tight is what an iteration takes if the block is a tight loop.
+	tight int64
 }
 
 // emitter writes one function's metered body.
@@ -273,7 +273,8 @@ func (e *emitter) push(l label) {
 //	  if count < units: call out
 //	  loop          ;; the module's
 //	    count -= units
-//	    if count < 0: count += units; branch to ours
+//	    if count >= 0: what the module has
+//	    else: count += units; branch to ours
 func (e *emitter) loop(in *instruction) {
 	l := e.loops[e.nextLoop]
 	units := int64(e.charges[l.head].units) << unitShift
@@ -301,11 +302,23 @@ func (e *emitter) tightHead(in *instruction, units int64) {
 	e.global(opGlobalGet, e.count).i64(units).op(opI64Add).localOp(opLocalSet, e.local)
 	e.op(opEnd)
 	e.copyOf(in)
-	e.push(label{tight: true})
+	e.push(label{tight: units})
 	e.localOp(opLocalGet, e.local).i64(units).op(opI64Sub).localOp(opLocalTee, e.local)
-	e.i64(0).op(opI64LtS, opIf, blockEmpty)
+	e.i64(0).op(opI64GeS, opIf)
+	e.out = append(e.out, e.body[in.start+1:in.end]...)
+	e.depth++
+}
+
+// tightEnd ends a tight loop.
+func (e *emitter) tightEnd(units int64) {
+	e.op(opElse)
 	e.localOp(opLocalGet, e.local).i64(units).op(opI64Add).localOp(opLocalSet, e.local)
-	e.op(opBr).u32(2).op(opEnd)
+	e.op(opBr).u32(2).op(opEnd, opEnd, opEnd)
+	e.depth -= 3
+	if e.mode == inLoop && len(e.labels) == e.tightAt {
+		e.store()
+		e.mode = inGlobal
+	}
 }
 
 func (e *emitter) end(in *instruction) {
@@ -316,17 +329,12 @@ func (e *emitter) end(in *instruction) {
 		e.op(opEnd)
 		return
 	}
-	e.copyOf(in)
-	e.depth--
-	if !l.tight {
+	if l.tight > 0 {
+		e.tightEnd(l.tight)
 		return
 	}
-	e.op(opEnd)
+	e.copyOf(in)
 	e.depth--
-	if e.mode == inLoop && len(e.labels) == e.tightAt {
-		e.store()
-		e.mode = inGlobal
-	}
 }
 
 // get pushes the count.
