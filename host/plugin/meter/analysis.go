@@ -13,8 +13,6 @@ const (
 	// smallUnits is how many units a function without loops may cost so that it
 	// need not look at the count when it begins: its caller reckons with as much.
 	smallUnits = 64
-	// maxNesting bounds blocks within blocks.
-	maxNesting = 10_000
 )
 
 // charge is what a basic block costs, and where in the body it begins.
@@ -54,7 +52,7 @@ func (a *analysis) small() bool { return len(a.loops) == 0 && a.units <= smallUn
 // it is small, it does before it calls another; if it begins with a loop, the
 // loop does. A tight loop does not look at the stack.
 func (a *analysis) entryLook() bool {
-	return !a.small() && !(a.loopFirst && (a.leaf() || !a.loops[0].tight))
+	return !a.small() && (!a.loopFirst || !a.leaf() && a.loops[0].tight)
 }
 
 // charged is how many basic blocks cost something.
@@ -85,15 +83,17 @@ type analyser struct {
 	r      *wasm.Reader
 	module *moduleIndex
 	frames []frame
-	alive  bool
-	charge int    // of the block that is open, an index into charges
-	run    uint64 // units since the last look, with what calls may cost
+	// nesting is how deep blocks may be nested.
+	nesting int
+	alive   bool
+	charge  int    // of the block that is open, an index into charges
+	run     uint64 // units since the last look, with what calls may cost
 }
 
 // analyse reads a body whole: its indices, its basic blocks and its loops.
-func analyse(code *wasm.Code, index *moduleIndex, locals uint64) (*analysis, error) {
+func analyse(code *wasm.Code, index *moduleIndex, locals uint64, nesting uint32) (*analysis, error) {
 	a := &analyser{
-		analysis: &analysis{}, r: wasm.NewReader(code.Body, code.Offset), module: index,
+		analysis: &analysis{}, r: wasm.NewReader(code.Body, code.Offset), module: index, nesting: int(nesting),
 		frames: []frame{{op: opBlock, alive: true, loop: -1}}, alive: true,
 	}
 	a.begin(0)
@@ -126,8 +126,23 @@ func (a *analyser) step(in *instruction) {
 		a.run += units
 	}
 	if in.calls() {
-		a.call(in)
+		a.call()
 	}
+	a.structure(in)
+	switch {
+	case in.ends():
+		a.alive = false
+	case in.op == opBrIf:
+		a.begin(in.end)
+	case a.run >= longRun && a.alive && len(a.frames) > 0:
+		a.begin(in.end)
+		a.charges[len(a.charges)-1].look = true
+		a.run = 0
+	}
+}
+
+// structure follows what opens, closes and leaves blocks.
+func (a *analyser) structure(in *instruction) {
 	switch in.op {
 	case opLocalSet, opLocalTee:
 		a.sets++
@@ -146,20 +161,10 @@ func (a *analyser) step(in *instruction) {
 	case opReturn, opReturnCall, opReturnCallIndirect:
 		a.leave(0)
 	}
-	switch {
-	case in.ends():
-		a.alive = false
-	case in.op == opBrIf:
-		a.begin(in.end)
-	case a.run >= longRun && a.alive && len(a.frames) > 0:
-		a.begin(in.end)
-		a.charges[len(a.charges)-1].look = true
-		a.run = 0
-	}
 }
 
 // call notes that the innermost loops around it are not tight.
-func (a *analyser) call(in *instruction) {
+func (a *analyser) call() {
 	a.calls++
 	a.run += smallUnits
 	for _, f := range slices.Backward(a.frames) {
@@ -174,8 +179,8 @@ func (a *analyser) call(in *instruction) {
 }
 
 func (a *analyser) open(in *instruction) {
-	if len(a.frames) >= maxNesting {
-		a.r.Fail(ErrRefused, "blocks are nested more than %d deep", maxNesting)
+	if len(a.frames) > a.nesting {
+		a.r.Fail(ErrRefused, "blocks are nested more than %d deep", a.nesting)
 		return
 	}
 	f := frame{op: in.op, loop: -1, alive: a.alive, around: a.charge, leaves: len(a.frames) + 1}

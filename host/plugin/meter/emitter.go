@@ -208,12 +208,8 @@ func (e *emitter) instruction(in *instruction) {
 		e.push(label{})
 	case opLoop:
 		e.loop(in)
-	case opElse:
-		e.looked = false
-		e.copyOf(in)
-	case opEnd:
-		e.looked = false
-		e.end(in)
+	case opElse, opEnd:
+		e.close(in)
 	case opBr:
 		e.br(in.index)
 	case opBrIf:
@@ -321,7 +317,14 @@ func (e *emitter) tightEnd(units int64) {
 	}
 }
 
-func (e *emitter) end(in *instruction) {
+// close ends an arm or a block: what follows may come from where nothing has
+// looked at the count.
+func (e *emitter) close(in *instruction) {
+	e.looked = false
+	if in.op == opElse {
+		e.copyOf(in)
+		return
+	}
 	l := e.labels[len(e.labels)-1]
 	e.labels = e.labels[:len(e.labels)-1]
 	if len(e.labels) == 0 {

@@ -32,7 +32,7 @@ func (r *rewriter) naively(code *wasm.Code, typ wasm.FuncType) error {
 	for _, group := range code.Locals {
 		locals += uint64(group.Count)
 	}
-	a, err := analyse(code, r.index, locals)
+	a, err := analyse(code, r.index, locals, r.limits.Nesting)
 	if err != nil {
 		return err
 	}

@@ -65,7 +65,13 @@ func (r *rewriter) function(code *wasm.Code, typ wasm.FuncType) error {
 	for _, t := range typ.Params {
 		size += slotSize(t)
 	}
-	a, err := analyse(code, r.index, locals)
+	if locals > uint64(r.limits.Locals) {
+		return refuse("it has %d locals, and the limit is %d", locals, r.limits.Locals)
+	}
+	if len(code.Body) > int(r.limits.FunctionSize) {
+		return refuse("its code is %d bytes long, and the limit is %d", len(code.Body), r.limits.FunctionSize)
+	}
+	a, err := analyse(code, r.index, locals, r.limits.Nesting)
 	if err != nil {
 		return err
 	}
