@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -59,7 +60,7 @@ func (s *sheet) module(m *plugin.Content) {
 	s.row("tables", rows(m.Tables, tableText)...)
 	s.row("functions", fmt.Sprintf("%d, %s of code, the largest %s", m.Functions, sizeText(m.Code), sizeText(m.LargestFunction)))
 	s.row("data", sizeText(m.Data))
-	s.row("globals", fmt.Sprint(m.Globals))
+	s.row("globals", strconv.Itoa(m.Globals))
 	s.row("custom sections", rows(m.Sections, sectionText)...)
 }
 
@@ -121,7 +122,7 @@ func limitText(l plugin.LimitValue) string {
 	case "bytes/s":
 		return sizeText(l.Value) + "/s"
 	case "count":
-		return fmt.Sprint(l.Value)
+		return strconv.FormatUint(l.Value, 10)
 	}
 	return fmt.Sprintf("%d %s", l.Value, l.Unit)
 }

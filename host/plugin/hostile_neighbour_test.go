@@ -36,7 +36,7 @@ func (n *neighbourhood) slot(t testing.TB, name string) *plugin.Slot {
 	t.Helper()
 	deadline := plugin.Limit{Deadline: 5 * time.Millisecond}
 	return newSlot(t, load(t, n.engine, module(t, name), plugin.Settings{
-		Pipeline: name, Limits: plugin.Limits{Message: deadline, MemoryPages: 1024, Failures: 1 << 30},
+		Pipeline: name, Limits: plugin.Limits{Message: deadline, MemoryPages: 1024},
 	}))
 }
 
