@@ -191,7 +191,7 @@ func moduleKeys(l *Limits) []key {
 	return []key{
 		{name: "module_size", kind: size(&l.ModuleSize, 1, 1<<30), def: "64MiB",
 			doc: "The largest module file."},
-		{name: "functions", kind: integer(&l.Functions, 1, 10_000_000), def: int64(100_000),
+		{name: "functions", kind: integer(&l.Functions, 1, 1_000_000), def: int64(100_000),
 			doc: "The most functions of a module."},
 		{name: "function_size", kind: size(&l.FunctionSize, 1, 1<<30), def: "4MiB",
 			doc: "The longest code of one function."},

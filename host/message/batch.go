@@ -18,10 +18,13 @@ func (t Trigger) String() string {
 // Batch is messages of one batcher and one batch key, in the order in which
 // the batcher got them.
 type Batch struct {
-	Batcher  string
-	Key      string
-	Trigger  Trigger
-	Messages []*Message
+	Batcher string
+	Key     string
+	// Partition is the number of the batcher's slot that handles the batch, if
+	// the batcher is partitioned, from 0 on.
+	Partition int
+	Trigger   Trigger
+	Messages  []*Message
 }
 
 // BatchResult is what handle_batch returns.

@@ -79,4 +79,63 @@ type Patch struct {
 	Batcher, BatchKey                 string
 	Flush                             bool
 	SetBatcher, SetBatchKey, SetFlush bool
+	// OnFailure is what becomes of the message if it fails, now or later.
+	OnFailure OnFailure
+	// Outputs go on in the message's place, if there are any; the message
+	// settles when all of them have.
+	Outputs []Output
+}
+
+// Output is one of several messages that a handler makes of one. What it does
+// not set is as in the message.
+type Output struct {
+	Data                              []byte
+	Batcher, BatchKey                 string
+	Flush                             bool
+	SetBatcher, SetBatchKey, SetFlush bool
+}
+
+// OnFailure says what becomes of a message that failed.
+type OnFailure uint8
+
+// The actions.
+const (
+	// AsConfigured: what the pipeline's configuration says.
+	AsConfigured OnFailure = iota
+	// Retry: a retryable failure is tried again, up to the configured limit.
+	Retry
+	// DeadLetter: the message is kept aside, with its reason.
+	DeadLetter
+	// HaltPartition: the message and those behind it in its partition wait.
+	HaltPartition
+	// Drop: the message is given up; it is counted, and no more.
+	Drop
+)
+
+var onFailureNames = [...]string{
+	AsConfigured: "", Retry: "retry", DeadLetter: "dead_letter", HaltPartition: "halt_partition", Drop: "drop",
+}
+
+// String is the action's name in configurations, logs and metrics.
+func (a OnFailure) String() string {
+	if int(a) < len(onFailureNames) {
+		return onFailureNames[a]
+	}
+	return "unknown"
+}
+
+// ParseOnFailure is the action of a name.
+func ParseOnFailure(name string) (OnFailure, bool) {
+	for i, n := range onFailureNames {
+		if n == name {
+			return OnFailure(i), true //nolint:gosec // few
+		}
+	}
+	return AsConfigured, false
+}
+
+// Failure is a message that failed for good, and why.
+type Failure struct {
+	Message *Message
+	Outcome Outcome
 }

@@ -118,6 +118,8 @@ func TestInspectionIsBounded(t *testing.T) {
 			m.Exports = append(m.Exports, wasm.Export{Name: name, Index: uint32(len(m.Imports) - 1)})
 			m.Memories = append(m.Memories, wasm.Limits{Min: 1 << 60, Is64: true})
 			m.Tables = append(m.Tables, wasm.TableType{Type: wasm.ExternRef})
+		}
+		for range 400 {
 			m.Customs = append(m.Customs, wasm.Custom{Name: long}, wasm.Custom{
 				Name: "producers", Content: append([]byte{1, 1, 'f', 0xff, 0xff, 0x3f}, make([]byte, 1000)...),
 			})

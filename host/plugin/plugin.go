@@ -104,7 +104,10 @@ func (p *Plugin) compile(ctx context.Context, file []byte) error {
 		return p.unmetered(err)
 	}
 	metered, err := meter.Rewrite(file, meter.Limits{
-		MemoryPages: limits.MemoryPages, TableElements: limits.TableElements, ExportGlobals: p.restore,
+		MemoryPages: limits.MemoryPages, TableElements: limits.TableElements,
+		Nesting: uint32(limits.Module.Nesting), Locals: uint32(limits.Module.Locals), //nolint:gosec // the configuration has bounds
+		FunctionSize:  uint32(limits.Module.FunctionSize), //nolint:gosec // likewise
+		ExportGlobals: p.restore,
 	})
 	if err != nil {
 		return p.unmetered(err)

@@ -12,6 +12,10 @@ import (
 // maxProblems bounds a refusal's length.
 const maxProblems = 20
 
+// maxTables is how many tables a module may have, each of which may have as many
+// elements as a table may.
+const maxTables = 16
+
 // Requirements is what [Verify] asks of a module beyond the ABI.
 type Requirements struct {
 	// Batch: the pipeline has batchers, so handle_batch is required.
@@ -210,6 +214,9 @@ func (c *check) memory(limit uint32) {
 func (c *check) size(l *Limits) {
 	if n := len(c.module.Functions); n > l.Module.Functions {
 		c.problem("the module has %d functions, and the limit is %d", n, l.Module.Functions)
+	}
+	if n := len(c.module.Tables); n > maxTables {
+		c.problem("the module has %d tables, and the limit is %d", n, maxTables)
 	}
 	for i, t := range c.module.Tables {
 		if t.Limits.Min > uint64(l.TableElements) {

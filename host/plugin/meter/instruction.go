@@ -36,14 +36,16 @@ const (
 	opI32Eq              = 0x46
 	opI32GtU             = 0x4b
 	opI32LeU             = 0x4d
+	opI64Eqz             = 0x50
 	opI64LtS             = 0x53
+	opI64GeS             = 0x59
 	opI64GtU             = 0x56
 	opI32Add             = 0x6a
 	opI32Sub             = 0x6b
 	opI64Add             = 0x7c
 	opI64Sub             = 0x7d
 	opI64Mul             = 0x7e
-	opI64Or              = 0x84
+	opI64And             = 0x83
 	opI64Shl             = 0x86
 	opI64ShrU            = 0x88
 	opI64ExtendI32U      = 0xad
