@@ -43,8 +43,7 @@ func verifyStatically(file []byte, settings *Settings) error {
 		return err
 	}
 	limits := settings.Limits.WithDefaults()
-	_, err := meter.Rewrite(file, meter.Limits{MemoryPages: limits.MemoryPages, TableElements: limits.TableElements})
-	if err != nil {
+	if _, err := meter.Rewrite(file, limits.meter()); err != nil {
 		return &Refusal{Problems: []string{"it cannot be metered: " + printable(err.Error(), maxReason)}}
 	}
 	return nil

@@ -92,6 +92,8 @@ func TestInspectRefused(t *testing.T) {
 			file: puppet(t, abi.ExportHandleBatch, ""), settings: plugin.Settings{NeedBatch: true}},
 		{name: "a limit", problem: "functions, and the limit is 3", read: true,
 			file: module(t, "puppet"), settings: plugin.Settings{Limits: plugin.Limits{Module: plugin.ModuleLimits{Functions: 3}}}},
+		{name: "a limit that the meter holds", problem: "it cannot be metered: ", read: true,
+			file: module(t, "puppet"), settings: plugin.Settings{Limits: plugin.Limits{Module: plugin.ModuleLimits{FunctionSize: 3}}}},
 		{name: "the meter's name", problem: "it cannot be metered: ", file: puppet(t, "x_trap", "relay_meter_fuel"), read: true},
 	} {
 		t.Run(c.name, func(t *testing.T) {

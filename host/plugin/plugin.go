@@ -103,12 +103,9 @@ func (p *Plugin) compile(ctx context.Context, file []byte) error {
 	if err := p.inspect(file); err != nil {
 		return p.unmetered(err)
 	}
-	metered, err := meter.Rewrite(file, meter.Limits{
-		MemoryPages: limits.MemoryPages, TableElements: limits.TableElements,
-		Nesting: uint32(limits.Module.Nesting), Locals: uint32(limits.Module.Locals), //nolint:gosec // the configuration has bounds
-		FunctionSize:  uint32(limits.Module.FunctionSize), //nolint:gosec // likewise
-		ExportGlobals: p.restore,
-	})
+	meterLimits := limits.meter()
+	meterLimits.ExportGlobals = p.restore
+	metered, err := meter.Rewrite(file, meterLimits)
 	if err != nil {
 		return p.unmetered(err)
 	}
