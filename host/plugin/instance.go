@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"math"
+	"time"
 
 	"github.com/tetratelabs/wazero/api"
 
@@ -24,9 +25,10 @@ type instance struct {
 	stdout, stderr lineWriter
 	module         api.Module
 	memory         api.Memory
-	denied         api.Global // 1 once the guest was refused memory
-	ready          uint32     // the memory's size when the instance was ready, in bytes
-	image          *image     // the state when the instance was ready, if it is to be put back
+	denied         api.Global    // 1 once the guest was refused memory
+	took           time.Duration // to make it
+	ready          uint32        // the memory's size when the instance was ready, in bytes
+	image          *image        // the state when the instance was ready, if it is to be put back
 
 	buffer, handleMessage, handleBatch, teardown api.Function
 
@@ -57,6 +59,7 @@ func (s *Slot) newInstance() (*instance, *fault) {
 	log.call = "start"
 	in.start(in.limits.Start)
 	in.world.begin("")
+	began := time.Now()
 	ctx, memory := in.ctx, (*linearMemory)(nil)
 	if p.restore {
 		ctx, memory = withMemory(ctx)
@@ -76,7 +79,7 @@ func (s *Slot) newInstance() (*instance, *fault) {
 		in.close()
 		return nil, f
 	}
-	in.ready = in.memory.Size()
+	in.ready, in.took = in.memory.Size(), time.Since(began)
 	in.image = newImage(in, memory, p.globals)
 	return in, nil
 }

@@ -36,8 +36,8 @@ type analysis struct {
 	charges []charge
 	loops   []loop
 	calls   int
-	sets    int
-	targets int // of branch tables
+	held    uint64 // an upper estimate of what calls keep in the frame, in bytes
+	targets int    // of branch tables
 	// loopDepth is how deep loops lie in loops.
 	loopDepth int
 	units     uint64 // of all instructions together
@@ -86,6 +86,7 @@ type analyser struct {
 	r      *wasm.Reader
 	module *moduleIndex
 	frames []frame
+	values *operands
 	inside int // loops that are open
 	// nesting is how deep blocks may be nested.
 	nesting int
@@ -98,7 +99,7 @@ type analyser struct {
 func analyse(code *wasm.Code, index *moduleIndex, locals uint64, nesting uint32) (*analysis, error) {
 	a := &analyser{
 		analysis: &analysis{}, r: wasm.NewReader(code.Body, code.Offset), module: index, nesting: int(nesting),
-		frames: []frame{{op: opBlock, alive: true, loop: -1}}, alive: true,
+		frames: []frame{{op: opBlock, alive: true, loop: -1}}, alive: true, values: newOperands(index),
 	}
 	a.begin(0)
 	var in instruction
@@ -108,8 +109,13 @@ func analyse(code *wasm.Code, index *moduleIndex, locals uint64, nesting uint32)
 			break
 		}
 		a.module.check(a.r, &in, locals)
+		if a.r.Err() != nil {
+			break
+		}
+		a.values.step(&in, a.alive)
 		a.step(&in)
 	}
+	a.held = a.values.size()
 	if a.r.Err() == nil && a.r.Len() > 0 {
 		a.r.Fail(wasm.ErrMalformed, "code follows a function's end")
 	}
@@ -148,8 +154,6 @@ func (a *analyser) step(in *instruction) {
 // structure follows what opens, closes and leaves blocks.
 func (a *analyser) structure(in *instruction) {
 	switch in.op {
-	case opLocalSet, opLocalTee:
-		a.sets++
 	case opBlock, opLoop, opIf:
 		a.open(in)
 	case opElse:

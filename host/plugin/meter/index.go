@@ -10,7 +10,8 @@ import (
 // meter adds to it. An index beyond would reach the meter's own.
 type moduleIndex struct {
 	types   []wasm.FuncType
-	imports uint32 // imported functions
+	own     []uint32 // the type of each function, the imports first
+	imports uint32   // imported functions
 	funcs   uint32
 	globals uint32
 }
@@ -19,10 +20,39 @@ func newModuleIndex(m *wasm.Module) *moduleIndex {
 	imports := m.Imported(wasm.KindFunc)
 	return &moduleIndex{
 		types:   slices.Clip(m.Types),
+		own:     functionTypes(m),
 		imports: imports,
 		funcs:   imports + uint32(len(m.Functions)),
 		globals: m.Imported(wasm.KindGlobal) + uint32(len(m.Globals)),
 	}
+}
+
+func functionTypes(m *wasm.Module) (types []uint32) {
+	for i := range m.Imports {
+		if m.Imports[i].Kind == wasm.KindFunc {
+			types = append(types, m.Imports[i].Func)
+		}
+	}
+	return append(types, m.Functions...)
+}
+
+// functionShape is the type of a function that there is.
+func (m *moduleIndex) functionShape(f uint32) wasm.FuncType {
+	if t := m.own[f]; int64(t) < int64(len(m.types)) {
+		return m.types[t]
+	}
+	return wasm.FuncType{} // not valid, which is found elsewhere
+}
+
+// blockShape is how many values a block takes and leaves.
+func (m *moduleIndex) blockShape(block int64) operandBlock {
+	switch {
+	case block == blockEmpty-0x80:
+		return operandBlock{}
+	case block < 0:
+		return operandBlock{results: 1}
+	}
+	return operandBlock{params: len(m.types[block].Params), results: len(m.types[block].Results)}
 }
 
 // check fails the reader for an index that the module has nothing for.

@@ -20,6 +20,7 @@ const (
 	opReturnCall         = 0x12
 	opReturnCallIndirect = 0x13
 	opDrop               = 0x1a
+	opSelect             = 0x1b
 	opSelectTyped        = 0x1c
 	opLocalGet           = 0x20
 	opLocalSet           = 0x21
@@ -65,6 +66,8 @@ const (
 	bulkTableGrow  = 15
 	bulkTableSize  = 16
 	bulkTableFill  = 17
+
+	simdConst = 12
 
 	blockEmpty = 0x40
 )

@@ -56,7 +56,7 @@ const (
 // Limits of a rewritten module; zero values mean the defaults.
 type Limits struct {
 	// Stack is the most stack that a call may use, in bytes, by the meter's
-	// upper estimate: no more than 32 MiB. Defaults to 16 MiB.
+	// upper estimate: no more than 32 MiB. Defaults to 4 MiB.
 	Stack uint32
 	// MemoryPages clamps the maximum of the module's memories, in pages of
 	// 64 KiB. Defaults to 65536, all there is.
@@ -78,7 +78,7 @@ type Limits struct {
 }
 
 func (l Limits) withDefaults() Limits {
-	l.Stack = min(cmp.Or(l.Stack, 16<<20), (stackSign-1)*stackUnit)
+	l.Stack = min(cmp.Or(l.Stack, 4<<20), (stackSign-1)*stackUnit)
 	l.MemoryPages = cmp.Or(l.MemoryPages, maxPages)
 	l.TableElements = cmp.Or(l.TableElements, 1_000_000)
 	l.Nesting = cmp.Or(l.Nesting, 10_000)

@@ -84,7 +84,7 @@ func (r *rewriter) function(code *wasm.Code, typ wasm.FuncType) error {
 	}
 	e := newEmitter(r, a, typ, uint32(locals))
 	if !a.leaf() {
-		size += 96 + 8*uint64(len(typ.Results)) + 8*uint64(min(a.sets, 4*a.calls))
+		size += 128 + 8*uint64(len(typ.Results)) + a.held
 		e.frame = int64(min(size/stackUnit, uint64(r.limits.Stack)/stackUnit) + 1)
 	}
 	body, err := e.rewrite(code)
