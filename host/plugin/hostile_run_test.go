@@ -23,7 +23,7 @@ var hostileLimits = plugin.Limits{
 	Message:     plugin.Limit{Deadline: 5 * time.Second},
 	Batch:       plugin.Limit{Deadline: 5 * time.Second},
 	Configure:   plugin.Limit{Deadline: 100 * time.Millisecond},
-	Start:       plugin.Limit{Deadline: 100 * time.Millisecond},
+	Start:       plugin.Limit{Deadline: 200 * time.Millisecond},
 	MemoryPages: 1024,
 }
 

@@ -60,10 +60,9 @@ func (s *Slot) newInstance() (*instance, *fault) {
 	in.start(in.limits.Start)
 	in.world.begin("")
 	began := time.Now()
-	ctx, memory := in.ctx, (*linearMemory)(nil)
-	if p.restore {
-		ctx, memory = withMemory(ctx)
-	}
+	// Outside Go's heap, so that a plugin that wears out instances brings no
+	// garbage collections upon others, and a memory grows without a copy.
+	ctx, memory := withMemory(in.ctx)
 	err := guard(func() (err error) {
 		config := in.world.config().WithStdout(&in.stdout).WithStderr(&in.stderr)
 		in.module, err = p.code.runtime.InstantiateModule(ctx, p.code.CompiledModule, config)
@@ -80,7 +79,9 @@ func (s *Slot) newInstance() (*instance, *fault) {
 		return nil, f
 	}
 	in.ready, in.took = in.memory.Size(), time.Since(began)
-	in.image = newImage(in, memory, p.globals)
+	if p.restore {
+		in.image = newImage(in, memory, p.globals)
+	}
 	return in, nil
 }
 

@@ -144,7 +144,6 @@ func (r *rewriter) fillBody() []byte {
 		return e.op(opUnreachable, opEnd).out
 	}
 	const to, value, size, end = 0, 1, 2, 3
-	e.charge(func() { e.size(size, 4) })
 	e.chunked(func() {
 		e.sum(end, to, size)
 		e.inside(end)
@@ -153,6 +152,7 @@ func (r *rewriter) fillBody() []byte {
 		e.advance(to)
 		e.retreat(size)
 	})
+	e.charge(func() { e.size(size, 4) })
 	return e.localOp(opLocalGet, to).localOp(opLocalGet, value).localOp(opLocalGet, size).op(opBulk, bulkMemoryFill, 0).op(opEnd).out
 }
 
@@ -167,7 +167,6 @@ func (r *rewriter) copyBody() []byte {
 	rest := func() {
 		e.localOp(opLocalGet, to).localOp(opLocalGet, from).localOp(opLocalGet, size).op(opBulk, bulkMemoryCopy, 0, 0)
 	}
-	e.charge(func() { e.size(size, 4) })
 	e.chunked(func() {
 		e.sum(end, to, size)
 		e.inside(end)
@@ -186,20 +185,22 @@ func (r *rewriter) copyBody() []byte {
 		e.op(opEnd)
 		e.retreat(size)
 	})
+	e.charge(func() { e.size(size, 4) })
 	rest()
 	return e.op(opEnd).out
 }
 
 // chunked runs one for each whole chunk of local 2, the size, as long as what
-// is to be moved lies inside; the rest is left to what follows. Bounds are
+// is to be moved lies inside, and charges each before it is moved, so that the
+// deadline is looked at in between; the rest is left to what follows. Bounds are
 // looked at once, before the first.
 func (e *emitter) chunked(bounds, one func()) {
 	e.op(opBlock, blockEmpty)
 	e.localOp(opLocalGet, 2).op(opI32Const).s32(chunk).op(opI32LeU, opBrIf).u32(0)
 	bounds()
 	e.op(opLoop, blockEmpty)
+	e.charge(func() { e.i64(chunk >> 4) })
 	one()
-	e.charge(func() { e.i64(1) })
 	e.localOp(opLocalGet, 2).op(opI32Const).s32(chunk).op(opI32GtU, opBrIf).u32(0)
 	e.op(opEnd, opEnd)
 }

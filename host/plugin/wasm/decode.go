@@ -26,7 +26,7 @@ const (
 const maxLocals = 50_000
 
 // maxCustoms bounds the custom sections, which compilers make a dozen of.
-const maxCustoms = 1000
+const maxCustoms = 10_000
 
 var (
 	magic   = []byte("\x00asm")

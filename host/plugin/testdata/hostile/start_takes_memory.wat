@@ -6,4 +6,6 @@
   (func (export "relay_buffer") (param i32) (result i32) (i32.const 65536))
   (func (export "handle_message") (param i32 i32) (result i64) (i64.const 0))
   (start $s)
-  (func $s (loop $forever (drop (memory.grow (i32.const 64))) (br $forever))))
+  (func $s
+    (loop $more (br_if $more (i32.ne (memory.grow (i32.const 64)) (i32.const -1))))
+    (loop $forever (br $forever))))
