@@ -184,7 +184,7 @@ func (s *Slot) release(f *fault) {
 }
 
 func (s *Slot) discard() {
-	s.pace.charge(s.instance.took, s.instance.memory.Size())
+	s.pace.charge(s.instance.took, s.instance.memory.Size()+s.instance.gauge.Stack())
 	s.instance.close()
 	s.instance = nil
 	s.replenish()

@@ -93,15 +93,20 @@ func i32s(n int) []wasm.ValueType {
 type check struct {
 	module  *wasm.Module
 	refusal *Refusal
+	more    int // problems beyond maxProblems
 }
 
 func (c *check) problem(format string, args ...any) {
+	if len(c.refusal.Problems) == maxProblems {
+		c.more++
+		return
+	}
 	c.refusal.Problems = append(c.refusal.Problems, fmt.Sprintf(format, args...))
 }
 
 func (c *check) bounded() *Refusal {
-	if more := len(c.refusal.Problems) - maxProblems; more > 0 {
-		c.refusal.Problems = append(c.refusal.Problems[:maxProblems], fmt.Sprintf("… and %d more", more))
+	if c.more > 0 {
+		c.refusal.Problems = append(c.refusal.Problems, fmt.Sprintf("… and %d more", c.more))
 	}
 	return c.refusal
 }

@@ -129,7 +129,7 @@ func (a *analyser) begin(at int) {
 }
 
 func (a *analyser) step(in *instruction) {
-	units := in.cost(a.module.imports)
+	units := in.cost(a.module)
 	a.units += units
 	if a.alive {
 		a.charges[a.charge].units += units

@@ -45,7 +45,7 @@ func (r *rewriter) naively(code *wasm.Code, typ wasm.FuncType) error {
 	in, reader := instruction{}, wasm.NewReader(code.Body, 0)
 	for len(e.labels) > 0 {
 		next(reader, &in)
-		e.take(int64(in.cost(r.index.imports)) << unitShift)
+		e.take(int64(in.cost(r.index)) << unitShift)
 		e.instruction(&in)
 	}
 	code.Body = e.out

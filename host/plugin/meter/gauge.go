@@ -27,7 +27,7 @@ const (
 	// gauge: some 50 µs.
 	DefaultSlice = 100_000
 	// yieldEvery is how often a running call lets others run.
-	yieldEvery = time.Millisecond
+	yieldEvery = time.Millisecond / 4
 	// sleepStep is how long an interruption of a sleep may take.
 	sleepStep = 5 * time.Millisecond
 )
@@ -109,12 +109,23 @@ func (g *Gauge) Start(fuel uint64, limit time.Duration) {
 func (g *Gauge) left() int64 { return int64(g.count.Get()) >> unitShift } //nolint:gosec // a count
 
 // Spent is how many units the call has been charged so far. Of a call that
-// trapped, what a loop had counted since it was entered may be missing.
+// failed, what a loop had counted since it was entered may be missing, and what
+// would have followed may be in it: the same in every run, but not exact.
 func (g *Gauge) Spent() uint64 {
 	if g.count == nil {
 		return uint64(g.granted) //nolint:gosec // a sum of slices
 	}
 	return uint64(max(g.granted-g.left(), 0)) //nolint:gosec // a count
+}
+
+// Stack is how many bytes of stack a call has not given back, by the meter's
+// estimate: what it had when it failed, 0 after one that returned.
+func (g *Gauge) Stack() uint32 {
+	if g.count == nil {
+		return 0
+	}
+	left := int32(g.count.Get()<<(64-unitShift)>>32) >> (32 - unitShift) //nolint:gosec // the stack's bits, with their sign
+	return uint32(int32(g.stack)-left) * stackUnit                       //nolint:gosec // at most 32 MiB twice
 }
 
 // Sleep waits on behalf of the call, which ends if the wait outlasts it. Its

@@ -9,8 +9,8 @@ import (
 	"github.com/relayhost/relayhost/host/plugin/meter"
 )
 
-// Real guests return metered what they return as they are, and are charged the
-// same whatever the slice.
+// Real guests return metered what they return as they are, and are charged what
+// they execute, instruction by instruction, whatever the slice.
 func TestGuests(t *testing.T) {
 	for _, w := range slices.Concat(real, bare) {
 		t.Run(w.guest+"/"+w.export, func(t *testing.T) {
@@ -29,8 +29,16 @@ func TestGuests(t *testing.T) {
 				}
 				charged = append(charged, spent)
 			}
-			if charged[0] == 0 || charged[0] != charged[1] {
-				t.Errorf("it is charged %d, depending on the slice", charged)
+			naive, err := meter.RewriteNaively(file, meter.Limits{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, exact, err := instantiate(t, naive, 0).call(w.export, n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if charged[0] != exact || charged[1] != exact {
+				t.Errorf("it is charged %d, and its instructions are %d", charged, exact)
 			}
 		})
 	}

@@ -14,6 +14,8 @@ type moduleIndex struct {
 	imports uint32   // imported functions
 	funcs   uint32
 	globals uint32
+	// indirectImports: an imported function can be called through a table.
+	indirectImports bool
 }
 
 func newModuleIndex(m *wasm.Module) *moduleIndex {
@@ -24,7 +26,36 @@ func newModuleIndex(m *wasm.Module) *moduleIndex {
 		imports: imports,
 		funcs:   imports + uint32(len(m.Functions)),
 		globals: m.Imported(wasm.KindGlobal) + uint32(len(m.Globals)),
+
+		indirectImports: indirectImports(m, imports),
 	}
+}
+
+// indirectImports reports whether a reference to an imported function can come
+// to lie in a table: from a segment or a global, or by ref.func, which wants the
+// function named in one of these or exported.
+func indirectImports(m *wasm.Module, imports uint32) (found bool) {
+	see := func(f uint32) uint32 {
+		found = found || f < imports
+		return f
+	}
+	for i := range m.Elements {
+		for _, f := range m.Elements[i].Funcs {
+			see(f)
+		}
+		for _, e := range m.Elements[i].Exprs {
+			e.Funcs(see)
+		}
+	}
+	for i := range m.Globals {
+		m.Globals[i].Init.Funcs(see)
+	}
+	for _, e := range m.Exports {
+		if e.Kind == wasm.KindFunc {
+			see(e.Index)
+		}
+	}
+	return found
 }
 
 func functionTypes(m *wasm.Module) (types []uint32) {

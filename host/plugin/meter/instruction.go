@@ -222,12 +222,16 @@ func readAtomic(r *wasm.Reader, in *instruction) {
 
 // cost is what an instruction costs by itself, in units. Bulk instructions and
 // memory.grow cost more, by their size.
-func (in *instruction) cost(imports uint32) uint64 {
+func (in *instruction) cost(m *moduleIndex) uint64 {
 	switch in.op {
 	case opBlock, opLoop, opEnd, opElse, opNop:
 		return 0
 	case opCall, opReturnCall:
-		if in.index < imports {
+		if in.index < m.imports {
+			return HostCall
+		}
+	case opCallIndirect, opReturnCallIndirect:
+		if m.indirectImports {
 			return HostCall
 		}
 	}

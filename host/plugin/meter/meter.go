@@ -7,23 +7,25 @@
 //
 // One unit for every instruction that is executed, save those that only mark
 // structure (block, loop, end, else, nop); more for instructions that do more:
-// [HostCall] for a call of an imported function, a unit for every 16 bytes that
+// [HostCall] for a call of an imported function, and for every call through a
+// table in a module that could have one there; a unit for every 16 bytes that
 // a bulk memory instruction moves, one for every element that a table
 // instruction moves, and [GrowPage] for every page of memory.grow. A basic block
-// is charged as a whole when it is entered. So the units of a call depend on the
-// module and its input alone: not on the machine, nor on the size of the slice.
+// is charged as a whole when it is entered, and with it what is sure to follow.
+// So the units of a call depend on the module and its input alone: not on the
+// machine, nor on the size of the slice.
 //
 // # How
 //
-// A global counts down. It is looked at where a path can repeat: at the head of
-// each loop and at the entry of each function, and in code that runs straight on
-// for long. When it is below zero the module calls out, and the gauge grants
-// another slice or ends the call. In loops that call nothing the count is kept
-// in a local, which the compiler keeps in a register.
+// A global counts units down. It is looked at where a path can repeat: at the
+// head of each loop and at the entry of each function, and in code that runs
+// straight on for long. When it is below zero the module calls out, and the
+// gauge grants another slice or ends the call. In loops that call nothing the
+// count is kept in a local, which the compiler keeps in a register.
 //
-// A second global counts down the stack: each function that calls others takes
-// an upper estimate of its frame, so that recursion ends long before the
-// engine's own stack does.
+// The lower bits of that global count down the stack: each function that calls
+// others takes an upper estimate of its frame, so that recursion ends long
+// before the engine's own stack does.
 //
 // # What is refused
 //

@@ -51,8 +51,14 @@ func TestFatFrames(t *testing.T) {
 			if _, _, err := g.call("recurse", 1_000_000_000); !errors.Is(err, meter.ErrStack) {
 				t.Errorf("got %v", err)
 			}
+			if got := g.gauge.Stack(); got < 4<<20 || got > 5<<20 {
+				t.Errorf("it had %d bytes of stack", got)
+			}
 			if got, _, err := g.call("recurse", 100); err != nil || len(got) != 1 {
 				t.Errorf("a hundred deep: %v, %v", got, err)
+			}
+			if got := g.gauge.Stack(); got != 0 {
+				t.Errorf("after a call that returned, %d bytes of stack are taken", got)
 			}
 		})
 	}
