@@ -25,6 +25,8 @@ const (
 	ExportBuffer        = "relay_buffer"
 	ExportHandleMessage = "handle_message"
 	ExportHandleBatch   = "handle_batch"
+	ExportPrepare       = "prepare_messages"
+	ExportFailed        = "handle_failed"
 	ExportConfigure     = "configure"
 	ExportTeardown      = "teardown"
 	ExportInitialize    = "_initialize"
@@ -62,6 +64,26 @@ const (
 	BatchModeBulk  BatchMode = 0
 	BatchModeFlush BatchMode = 1
 )
+
+// OnFailure says what becomes of a message that failed.
+type OnFailure uint8
+
+// The values of [OnFailure].
+const (
+	// OnFailureAsConfigured leaves it to the pipeline's configuration.
+	OnFailureAsConfigured OnFailure = 0
+	// OnFailureRetry tries it again, if the failure is retryable.
+	OnFailureRetry OnFailure = 1
+	// OnFailureDeadLetter keeps it aside, with its reason.
+	OnFailureDeadLetter OnFailure = 2
+	// OnFailureHaltPartition has it and those behind it in its partition wait.
+	OnFailureHaltPartition OnFailure = 3
+	// OnFailureDrop gives it up.
+	OnFailureDrop OnFailure = 4
+)
+
+// MaxBatchKey is how long a batch_key may be, in bytes.
+const MaxBatchKey = 1 << 10
 
 // Trigger says why a batch was emitted.
 type Trigger uint8

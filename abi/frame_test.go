@@ -47,13 +47,22 @@ func TestFramesAreProtobuf(t *testing.T) {
 	result := abi.MessageResult{
 		Index: 7, Status: abi.StatusFailed, Reason: "no person", Retryable: true, Data: []byte{},
 		Batcher: pointer("audit"), BatchKey: pointer(""), BatchMode: pointer(abi.BatchModeBulk),
+		OnFailure: abi.OnFailureHaltPartition,
+		Outputs: []abi.Output{{}, {
+			Data: []byte{}, Batcher: pointer(""), BatchKey: pointer("k"), BatchMode: pointer(abi.BatchModeFlush),
+		}},
 	}
 	resultPB := &pb.MessageResult{
 		Index: 7, Status: pb.Status_STATUS_FAILED, Reason: "no person", Retryable: true, Data: []byte{},
 		Batcher: pointer("audit"), BatchKey: pointer(""), BatchMode: pointer(pb.BatchMode_BATCH_MODE_BULK),
+		OnFailure: pb.OnFailure_ON_FAILURE_HALT_PARTITION,
+		Outputs: []*pb.Output{{}, {
+			Data: []byte{}, Batcher: pointer(""), BatchKey: pointer("k"), BatchMode: pointer(pb.BatchMode_BATCH_MODE_FLUSH),
+		}},
 	}
+	failed := abi.Message{Event: eventBytes, Attempt: 3, FailureKind: "trap", FailureReason: "unreachable"}
 	batch := abi.Batch{
-		Batcher: "default", BatchKey: "k", Trigger: abi.TriggerFlush,
+		Batcher: "default", BatchKey: "k", Trigger: abi.TriggerFlush, Partition: 200,
 		Messages: []abi.Message{message, {Event: eventBytes}},
 	}
 	for _, c := range []struct {
@@ -65,11 +74,15 @@ func TestFramesAreProtobuf(t *testing.T) {
 		want   any
 	}{
 		{"message", message.Append(nil), message.Size(), messagePB, parser(abi.ParseMessage), message},
+		{
+			"failed message", failed.Append(nil), failed.Size(),
+			&pb.Message{Event: event, Attempt: 3, FailureKind: "trap", FailureReason: "unreachable"}, parser(abi.ParseMessage), failed,
+		},
 		{"message result", result.Append(nil), result.Size(), resultPB, parser(abi.ParseMessageResult), result},
 		{"nothing changed", abi.MessageResult{}.Append(nil), 0, &pb.MessageResult{}, parser(abi.ParseMessageResult), abi.MessageResult{}},
 		{
 			"batch", batch.Append(nil), batch.Size(), &pb.Batch{
-				Batcher: "default", BatchKey: "k", Trigger: pb.Trigger_TRIGGER_FLUSH,
+				Batcher: "default", BatchKey: "k", Trigger: pb.Trigger_TRIGGER_FLUSH, Partition: 200,
 				Messages: []*pb.Message{messagePB, {Event: event}},
 			}, parser(abi.ParseBatch), batch,
 		},
@@ -124,6 +137,27 @@ func TestBatchResult(t *testing.T) {
 	}
 }
 
+// The host takes outputs one by one; a batch's results have none.
+func TestOutputs(t *testing.T) {
+	three := abi.MessageResult{Index: 1, Outputs: make([]abi.Output, 3)}
+	stop, seen := errors.New("stop"), 0
+	_, err := abi.WalkMessageResult(three.Append(nil), func(abi.Output) error {
+		if seen++; seen == 2 {
+			return stop
+		}
+		return nil
+	})
+	if !errors.Is(err, stop) || seen != 2 {
+		t.Errorf("the walk went on to output %d: %v", seen, err)
+	}
+	for name, results := range map[string][]abi.MessageResult{"alone": {three}, "behind others": {{}, {Index: 2}, three}} {
+		got, err := abi.ParseBatchResult(abi.BatchResult{Results: results}.Append(nil))
+		if !errors.Is(err, abi.ErrFrame) || len(got.Results) != len(results)-1 {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+}
+
 func TestEvent(t *testing.T) {
 	e, err := abi.ParseEvent(marshal(t, event))
 	if err != nil {
@@ -165,6 +199,12 @@ func TestMalformed(t *testing.T) {
 		"a fixed32 cut off":         "\x7d\x00",
 		"an index above 2^32-1":     "\x08\x80\x80\x80\x80\x10",
 		"an unknown status":         "\x10\x02",
+		"an unknown on_failure":     "\x48\x05",
+		"an on_failure of 2^64-1":   "\x48\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
+		"an output cut off":         "\x52\x02\x0a",
+		"an output that is none":    "\x52\x01\x0b",
+		"an output's unknown mode":  "\x52\x02\x20\x02",
+		"an output's bad key":       "\x52\x03\x1a\x01\xff",
 		"a reason that is not text": "\x1a\x01\xff",
 	} {
 		if r, err := abi.ParseMessageResult([]byte(b)); !errors.Is(err, abi.ErrFrame) {
@@ -173,6 +213,8 @@ func TestMalformed(t *testing.T) {
 	}
 	for name, b := range map[string]string{
 		"an unknown varint":  "\x78\x01",
+		"on_failure as text": "\x4a\x01?",
+		"outputs as number":  "\x50\x01",
 		"an unknown fixed64": "\x79\x00\x00\x00\x00\x00\x00\x00\x00",
 		"an unknown fixed32": "\x7d\x00\x00\x00\x00",
 		"an unknown text":    "\x7a\x01?",
@@ -200,11 +242,13 @@ func TestPack(t *testing.T) {
 func TestAllocations(t *testing.T) {
 	m := abi.Message{Event: marshal(t, event), Attempt: 1}
 	buf := make([]byte, 0, m.Size())
-	ok, data := []byte{}, abi.MessageResult{Data: []byte("BILL")}.Append(nil)
+	ok, data := []byte{}, abi.MessageResult{Data: []byte("BILL"), OnFailure: abi.OnFailureDrop}.Append(nil)
+	many := abi.MessageResult{Outputs: []abi.Output{{Data: []byte("a")}, {Data: []byte("b")}}}.Append(nil)
 	if n := testing.AllocsPerRun(100, func() {
 		buf = m.Append(buf[:0])
 		_, _ = abi.ParseMessageResult(ok)
 		_, _ = abi.ParseMessageResult(data)
+		_, _ = abi.WalkMessageResult(many, func(abi.Output) error { return nil })
 	}); n > 0 {
 		t.Errorf("%v allocations", n)
 	}
@@ -215,8 +259,12 @@ func seeds(f *testing.F) {
 	f.Add([]byte{})
 	f.Add(marshal(f, event))
 	f.Add(marshal(f, &pb.Batch{Batcher: "b", Trigger: 1, Messages: []*pb.Message{{Event: event, Data: []byte("d"), Attempt: 1}}}))
+	f.Add(marshal(f, &pb.Batch{Partition: 3, Messages: []*pb.Message{{Event: event, FailureKind: "trap", FailureReason: "r"}}}))
+	f.Add(marshal(f, &pb.Message{Attempt: 2, FailureKind: "trap", FailureReason: "r"}))
 	f.Add(marshal(f, &pb.BatchResult{Results: []*pb.MessageResult{{Reason: "r"}}, Records: []*pb.Record{{Data: []byte("d")}}}))
 	f.Add(marshal(f, &pb.MessageResult{Index: 1, Status: 1, Data: []byte("d"), Batcher: pointer("b")}))
+	f.Add(marshal(f, &pb.MessageResult{OnFailure: 4, Outputs: []*pb.Output{{}, {Data: []byte("d"), BatchKey: pointer("k"), BatchMode: pointer(pb.BatchMode(1))}}}))
+	f.Add(marshal(f, &pb.BatchResult{Results: []*pb.MessageResult{{OnFailure: 2}, {Index: 1, Outputs: []*pb.Output{{}}}}}))
 }
 
 // FuzzParse: no bytes make a Parse function panic, every error is ErrFrame, and
@@ -278,6 +326,16 @@ func FuzzAgainstProtobuf(f *testing.F) {
 			}
 			return want
 		})
+		agree(t, b, new(pb.Message), eventless(abi.ParseMessage), messageOf)
+		agree(t, b, new(pb.Batch), eventless(abi.ParseBatch), func(p *pb.Batch) abi.Batch {
+			want := abi.Batch{
+				Batcher: p.GetBatcher(), BatchKey: p.GetBatchKey(), Trigger: abi.Trigger(p.GetTrigger()), Partition: p.GetPartition(),
+			}
+			for _, m := range p.GetMessages() {
+				want.Messages = append(want.Messages, messageOf(m))
+			}
+			return want
+		})
 		agree(t, b, new(eventpb.Event), parseEvent, func(e *eventpb.Event) *eventpb.Event {
 			e.Context, e.Errors, e.DataSchema = map[string]string{"k": e.Context["k"]}, nil, ""
 			return e
@@ -306,7 +364,8 @@ func agree[P proto.Message, T any](t *testing.T, b []byte, p P, parse func([]byt
 }
 
 // mayRefuse reports whether a well-formed b has what SPEC.md has refused: a
-// group, a status or mode that is none, an index beyond 32 bits.
+// group, a status or mode that is none, an index beyond 32 bits, outputs in a
+// batch's result.
 func mayRefuse(m protoreflect.Message, b []byte) bool {
 	for len(b) > 0 {
 		num, wire, n := protowire.ConsumeTag(b)
@@ -318,18 +377,57 @@ func mayRefuse(m protoreflect.Message, b []byte) bool {
 			return true
 		case field != nil && wire == protowire.VarintType:
 			v, _ := protowire.ConsumeVarint(value)
-			if field.Kind() == protoreflect.EnumKind && v > 1 || field.Kind() == protoreflect.Uint32Kind && v > math.MaxUint32 {
+			if beyond(field, v) {
 				return true
 			}
 		case field != nil && wire == protowire.BytesType && field.IsList() && field.Message() != nil:
 			inner, _ := protowire.ConsumeBytes(value)
-			if mayRefuse(dynamicpb.NewMessage(field.Message()), inner) {
+			item := dynamicpb.NewMessage(field.Message())
+			if mayRefuse(item, inner) || field.Name() == "results" && hasOutputs(item, inner) {
 				return true
 			}
 		}
 		b = value[size:]
 	}
 	return false
+}
+
+func beyond(field protoreflect.FieldDescriptor, v uint64) bool {
+	switch field.Kind() {
+	case protoreflect.EnumKind:
+		return v >= uint64(field.Enum().Values().Len()) //nolint:gosec // few
+	case protoreflect.Uint32Kind:
+		return v > math.MaxUint32
+	}
+	return false
+}
+
+func hasOutputs(result protoreflect.Message, b []byte) bool {
+	field := result.Descriptor().Fields().ByName("outputs")
+	return proto.Unmarshal(b, result.Interface()) == nil && result.Has(field)
+}
+
+// eventless has a parser leave out the events, which the codec does not read.
+func eventless[T abi.Message | abi.Batch](parse func([]byte) (T, error)) func([]byte) (T, error) {
+	return func(b []byte) (T, error) {
+		v, err := parse(b)
+		switch v := any(&v).(type) {
+		case *abi.Message:
+			v.Event = nil
+		case *abi.Batch:
+			for i := range v.Messages {
+				v.Messages[i].Event = nil
+			}
+		}
+		return v, err
+	}
+}
+
+func messageOf(m *pb.Message) abi.Message {
+	return abi.Message{
+		Data: m.Data, Attempt: m.GetAttempt(), //nolint:protogetter // presence counts
+		FailureKind: m.GetFailureKind(), FailureReason: m.GetFailureReason(),
+	}
 }
 
 func resultOf(r *pb.MessageResult) abi.MessageResult {
@@ -339,6 +437,14 @@ func resultOf(r *pb.MessageResult) abi.MessageResult {
 	}
 	if r.BatchMode != nil { //nolint:protogetter // presence counts
 		want.BatchMode = pointer(abi.BatchMode(r.GetBatchMode()))
+	}
+	want.OnFailure = abi.OnFailure(r.GetOnFailure()) //nolint:gosec // of an enum
+	for _, o := range r.GetOutputs() {
+		output := abi.Output{Data: o.Data, Batcher: o.Batcher, BatchKey: o.BatchKey} //nolint:protogetter // presence counts
+		if o.BatchMode != nil {                                                      //nolint:protogetter // presence counts
+			output.BatchMode = pointer(abi.BatchMode(o.GetBatchMode()))
+		}
+		want.Outputs = append(want.Outputs, output)
 	}
 	return want
 }

@@ -30,7 +30,8 @@ type instance struct {
 	ready          uint32        // the memory's size when the instance was ready, in bytes
 	image          *image        // the state when the instance was ready, if it is to be put back
 
-	buffer, handleMessage, handleBatch, teardown api.Function
+	buffer, teardown                                          api.Function
+	handleMessage, handleBatch, prepareMessages, handleFailed api.Function
 
 	// stack is the parameters and results of a call.
 	stack [2]uint64
@@ -101,6 +102,8 @@ func (in *instance) bind() {
 	in.buffer = in.module.ExportedFunction(abi.ExportBuffer)
 	in.handleMessage = in.module.ExportedFunction(abi.ExportHandleMessage)
 	in.handleBatch = in.module.ExportedFunction(abi.ExportHandleBatch)
+	in.prepareMessages = in.module.ExportedFunction(abi.ExportPrepare)
+	in.handleFailed = in.module.ExportedFunction(abi.ExportFailed)
 	in.teardown = in.module.ExportedFunction(abi.ExportTeardown)
 }
 

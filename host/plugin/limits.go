@@ -21,7 +21,7 @@ type Limit struct {
 type Limits struct {
 	// Message is for handle_message. Defaults to 5 s and 50 billion units.
 	Message Limit
-	// Batch is for handle_batch. Defaults to 30 s and 300 billion units.
+	// Batch is for handle_batch, prepare_messages and handle_failed. Defaults to 30 s and 300 billion units.
 	Batch Limit
 	// Configure is for configure. Defaults to 10 s and 100 billion units.
 	Configure Limit
@@ -49,6 +49,9 @@ type Limits struct {
 	OutputSize int
 	// OutputRecords is how many records a batch may put out. Defaults to 65,536.
 	OutputRecords int
+	// Outputs is how many messages handle_message may make of one. Defaults to
+	// 1,000.
+	Outputs int
 
 	// LogLines and LogBytes are what a slot may log in a second; twice as much
 	// may come at once. What is above is dropped and counted.
@@ -96,6 +99,7 @@ func (l Limits) WithDefaults() Limits {
 	l.Module = l.Module.withDefaults()
 	l.OutputSize = cmp.Or(l.OutputSize, 16<<20)
 	l.OutputRecords = cmp.Or(l.OutputRecords, 1<<16)
+	l.Outputs = cmp.Or(l.Outputs, 1000)
 	l.LogLines = cmp.Or(l.LogLines, 100)
 	l.LogBytes = cmp.Or(l.LogBytes, 64<<10)
 	l.Spares = cmp.Or(l.Spares, 1)

@@ -156,6 +156,13 @@ func (p *Plugin) Name() string { return p.name }
 // Digest is the SHA-256 of the module's file, in hex.
 func (p *Plugin) Digest() string { return p.digest }
 
+// Exports reports whether the module exports a function of that name, for what
+// a plugin may do or leave: prepare_messages and handle_failed.
+func (p *Plugin) Exports(name string) bool {
+	_, ok := p.code.ExportedFunctions()[name]
+	return ok
+}
+
 // NewSlot makes a slot with an instance of its own. Of ctx only the values are
 // used, also by later instances.
 func (p *Plugin) NewSlot(ctx context.Context) (*Slot, error) {

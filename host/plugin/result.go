@@ -1,7 +1,6 @@
 package plugin
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
 
@@ -9,44 +8,18 @@ import (
 	"github.com/relayhost/relayhost/host/message"
 )
 
-// parsePatch reads the output of handle_message and copies what the message
-// keeps.
-func parsePatch(output []byte) (message.Patch, *fault) {
-	if len(output) == 0 {
-		return message.Patch{}, nil
-	}
-	r, f := parseSingle(abi.ExportHandleMessage, output)
-	if f != nil {
-		return message.Patch{}, f
-	}
-	p := message.Patch{Outcome: outcome(&r)}
-	if !p.OK() {
-		return p, nil
-	}
-	p.Data = bytes.Clone(r.Data)
-	if p.SetBatcher = r.Batcher != nil; p.SetBatcher {
-		p.Batcher = *r.Batcher
-	}
-	if p.SetBatchKey = r.BatchKey != nil; p.SetBatchKey {
-		p.BatchKey = *r.BatchKey
-	}
-	if p.SetFlush = r.BatchMode != nil; p.SetFlush {
-		p.Flush = *r.BatchMode == abi.BatchModeFlush
-	}
-	return p, nil
-}
-
 func parseConfigured(output []byte) *fault {
-	r, f := parseSingle(abi.ExportConfigure, output)
+	r, f := parseSingle(abi.ExportConfigure, output, refuseOutput)
 	if f == nil && r.Status != abi.StatusOK {
 		f = &fault{kind: message.Handler, reason: abi.ExportConfigure + ": " + reason(&r)}
 	}
 	return f
 }
 
-// parseSingle reads an output that is one MessageResult.
-func parseSingle(export string, output []byte) (abi.MessageResult, *fault) {
-	r, err := abi.ParseMessageResult(output)
+// parseSingle reads an output that is one MessageResult, and calls each for
+// what goes on in a message's place.
+func parseSingle(export string, output []byte, each func(abi.Output) error) (abi.MessageResult, *fault) {
+	r, err := abi.WalkMessageResult(output, each)
 	if err != nil {
 		return r, breach("the output of %s: %v", export, err)
 	}
@@ -70,6 +43,7 @@ func reason(r *abi.MessageResult) string {
 // batchOutput is a slot's memory for the results of a batch: they are valid
 // until the next one.
 type batchOutput struct {
+	positions
 	most     int // records
 	frame    []byte
 	outcomes []message.Outcome
@@ -99,6 +73,7 @@ func (o *batchOutput) reset(output []byte, n int) {
 		o.frame = nil
 	}
 	o.frame = append(o.frame[:0], output...)
+	o.positions.reset(n)
 	o.outcomes = o.outcomes[:0]
 	for range n {
 		o.outcomes = append(o.outcomes, missing)
@@ -108,11 +83,8 @@ func (o *batchOutput) reset(output []byte, n int) {
 }
 
 func (o *batchOutput) result(r abi.MessageResult) error {
-	if int64(r.Index) >= int64(len(o.outcomes)) {
-		return fmt.Errorf("index %d is out of range, the batch has %d messages", r.Index, len(o.outcomes))
-	}
-	if o.outcomes[r.Index].Kind != message.Missing {
-		return fmt.Errorf("index %d occurs twice", r.Index)
+	if err := o.take(r.Index); err != nil {
+		return err
 	}
 	o.outcomes[r.Index] = outcome(&r)
 	return nil

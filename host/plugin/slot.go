@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tetratelabs/wazero/api"
+
 	"github.com/relayhost/relayhost/abi"
 	"github.com/relayhost/relayhost/host/message"
 )
@@ -42,6 +44,8 @@ type Slot struct {
 	message abi.Message
 	batch   abi.Batch
 	output  batchOutput
+	patches patchList
+	actions actionList
 }
 
 func (s *Slot) newLog() *guestLog { return &guestLog{logger: s.logger, limit: s.limit} }
@@ -78,7 +82,7 @@ func (s *Slot) handleMessage(m *message.Message) (message.Patch, *fault) {
 	if f != nil {
 		return message.Patch{}, f
 	}
-	return parsePatch(output)
+	return parsePatch(output, s.instance.limits.Outputs)
 }
 
 // HandleBatch calls handle_batch. Whatever goes wrong is in the outcomes; the
@@ -95,17 +99,24 @@ func (s *Slot) HandleBatch(b *message.Batch) message.BatchResult {
 }
 
 func (s *Slot) handleBatch(b *message.Batch) (message.BatchResult, *fault) {
-	if s.instance.handleBatch == nil {
-		return message.BatchResult{}, breach("the plugin does not export %s", abi.ExportHandleBatch)
-	}
 	s.fillBatch(b)
-	s.instance.begin(s.instance.limits.Batch, batchName(b))
-	output, f := s.instance.call(abi.ExportHandleBatch, s.instance.handleBatch, &s.batch)
-	clear(s.batch.Messages)
+	output, f := s.callBatch(abi.ExportHandleBatch, s.instance.handleBatch, batchName(b))
 	if f != nil {
 		return message.BatchResult{}, f
 	}
 	return s.output.parse(output, len(b.Messages), s.instance.limits.OutputRecords)
+}
+
+// callBatch calls a handler with the slot's batch; name is what the batch is
+// about.
+func (s *Slot) callBatch(export string, fn api.Function, name string) ([]byte, *fault) {
+	if fn == nil {
+		return nil, breach("the plugin does not export %s", export)
+	}
+	s.instance.begin(s.instance.limits.Batch, name)
+	output, f := s.instance.call(export, fn, &s.batch)
+	clear(s.batch.Messages) // holds on to no event
+	return output, f
 }
 
 // batchName is what a batch's randomness is seeded with, which wants no more
@@ -118,8 +129,11 @@ func batchName(b *message.Batch) string {
 }
 
 func (s *Slot) fillBatch(b *message.Batch) {
-	s.batch.Batcher, s.batch.BatchKey, s.batch.Trigger = b.Batcher, b.Key, abi.Trigger(b.Trigger)
-	s.batch.Messages = s.batch.Messages[:0]
+	s.batch = abi.Batch{
+		Batcher: b.Batcher, BatchKey: b.Key, Trigger: abi.Trigger(b.Trigger),
+		Partition: uint32(b.Partition), //nolint:gosec // one of few slots
+		Messages:  s.batch.Messages[:0],
+	}
 	for _, m := range b.Messages {
 		s.batch.Messages = append(s.batch.Messages, wireMessage(m))
 	}

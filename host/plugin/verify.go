@@ -74,6 +74,8 @@ var exportTypes = []struct {
 	{abi.ExportBuffer, wasm.FuncType{Params: i32s(1), Results: i32s(1)}, true},
 	{abi.ExportHandleMessage, handlerType, true},
 	{abi.ExportHandleBatch, handlerType, false},
+	{abi.ExportPrepare, handlerType, false},
+	{abi.ExportFailed, handlerType, false},
 	{abi.ExportConfigure, handlerType, false},
 	{abi.ExportTeardown, wasm.FuncType{}, false},
 	{abi.ExportInitialize, wasm.FuncType{}, false},

@@ -125,6 +125,62 @@ func (Status) EnumDescriptor() ([]byte, []int) {
 	return file_relayhost_abi_v1_proto_rawDescGZIP(), []int{1}
 }
 
+// OnFailure says what becomes of a message that failed.
+type OnFailure int32
+
+const (
+	OnFailure_ON_FAILURE_AS_CONFIGURED  OnFailure = 0 // leave it to the pipeline's configuration
+	OnFailure_ON_FAILURE_RETRY          OnFailure = 1 // try it again, if the failure is retryable
+	OnFailure_ON_FAILURE_DEAD_LETTER    OnFailure = 2 // keep it aside, with its reason
+	OnFailure_ON_FAILURE_HALT_PARTITION OnFailure = 3 // it and those behind it in its partition wait
+	OnFailure_ON_FAILURE_DROP           OnFailure = 4 // give it up
+)
+
+// Enum value maps for OnFailure.
+var (
+	OnFailure_name = map[int32]string{
+		0: "ON_FAILURE_AS_CONFIGURED",
+		1: "ON_FAILURE_RETRY",
+		2: "ON_FAILURE_DEAD_LETTER",
+		3: "ON_FAILURE_HALT_PARTITION",
+		4: "ON_FAILURE_DROP",
+	}
+	OnFailure_value = map[string]int32{
+		"ON_FAILURE_AS_CONFIGURED":  0,
+		"ON_FAILURE_RETRY":          1,
+		"ON_FAILURE_DEAD_LETTER":    2,
+		"ON_FAILURE_HALT_PARTITION": 3,
+		"ON_FAILURE_DROP":           4,
+	}
+)
+
+func (x OnFailure) Enum() *OnFailure {
+	p := new(OnFailure)
+	*p = x
+	return p
+}
+
+func (x OnFailure) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (OnFailure) Descriptor() protoreflect.EnumDescriptor {
+	return file_relayhost_abi_v1_proto_enumTypes[2].Descriptor()
+}
+
+func (OnFailure) Type() protoreflect.EnumType {
+	return &file_relayhost_abi_v1_proto_enumTypes[2]
+}
+
+func (x OnFailure) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use OnFailure.Descriptor instead.
+func (OnFailure) EnumDescriptor() ([]byte, []int) {
+	return file_relayhost_abi_v1_proto_rawDescGZIP(), []int{2}
+}
+
 type BatchMode int32
 
 const (
@@ -155,11 +211,11 @@ func (x BatchMode) String() string {
 }
 
 func (BatchMode) Descriptor() protoreflect.EnumDescriptor {
-	return file_relayhost_abi_v1_proto_enumTypes[2].Descriptor()
+	return file_relayhost_abi_v1_proto_enumTypes[3].Descriptor()
 }
 
 func (BatchMode) Type() protoreflect.EnumType {
-	return &file_relayhost_abi_v1_proto_enumTypes[2]
+	return &file_relayhost_abi_v1_proto_enumTypes[3]
 }
 
 func (x BatchMode) Number() protoreflect.EnumNumber {
@@ -168,7 +224,7 @@ func (x BatchMode) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use BatchMode.Descriptor instead.
 func (BatchMode) EnumDescriptor() ([]byte, []int) {
-	return file_relayhost_abi_v1_proto_rawDescGZIP(), []int{2}
+	return file_relayhost_abi_v1_proto_rawDescGZIP(), []int{3}
 }
 
 // Message is the input of handle_message, and one item of a Batch.
@@ -179,7 +235,10 @@ type Message struct {
 	// What handle_message put in place of the event's data; absent until then.
 	Data []byte `protobuf:"bytes,2,opt,name=data,proto3,oneof" json:"data,omitempty"`
 	// 1 at the first handling, one more at each retry.
-	Attempt       uint32 `protobuf:"varint,3,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	Attempt uint32 `protobuf:"varint,3,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	// Only in the input of handle_failed: what failed the message, and why.
+	FailureKind   string `protobuf:"bytes,4,opt,name=failure_kind,json=failureKind,proto3" json:"failure_kind,omitempty"`
+	FailureReason string `protobuf:"bytes,5,opt,name=failure_reason,json=failureReason,proto3" json:"failure_reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -235,13 +294,30 @@ func (x *Message) GetAttempt() uint32 {
 	return 0
 }
 
-// Batch is the input of handle_batch.
+func (x *Message) GetFailureKind() string {
+	if x != nil {
+		return x.FailureKind
+	}
+	return ""
+}
+
+func (x *Message) GetFailureReason() string {
+	if x != nil {
+		return x.FailureReason
+	}
+	return ""
+}
+
+// Batch is the input of handle_batch; and of prepare_messages and
+// handle_failed, with nothing set but the messages.
 type Batch struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Batcher       string                 `protobuf:"bytes,1,opt,name=batcher,proto3" json:"batcher,omitempty"`
-	BatchKey      string                 `protobuf:"bytes,2,opt,name=batch_key,json=batchKey,proto3" json:"batch_key,omitempty"`
-	Trigger       Trigger                `protobuf:"varint,3,opt,name=trigger,proto3,enum=relayhost.abi.v1.Trigger" json:"trigger,omitempty"`
-	Messages      []*Message             `protobuf:"bytes,4,rep,name=messages,proto3" json:"messages,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Batcher  string                 `protobuf:"bytes,1,opt,name=batcher,proto3" json:"batcher,omitempty"`
+	BatchKey string                 `protobuf:"bytes,2,opt,name=batch_key,json=batchKey,proto3" json:"batch_key,omitempty"`
+	Trigger  Trigger                `protobuf:"varint,3,opt,name=trigger,proto3,enum=relayhost.abi.v1.Trigger" json:"trigger,omitempty"`
+	Messages []*Message             `protobuf:"bytes,4,rep,name=messages,proto3" json:"messages,omitempty"`
+	// The number of the batcher's slot, from 0 on, if the batcher is partitioned.
+	Partition     uint32 `protobuf:"varint,5,opt,name=partition,proto3" json:"partition,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -304,6 +380,13 @@ func (x *Batch) GetMessages() []*Message {
 	return nil
 }
 
+func (x *Batch) GetPartition() uint32 {
+	if x != nil {
+		return x.Partition
+	}
+	return 0
+}
+
 // MessageResult is the output of handle_message, and one item of a BatchResult.
 // An empty MessageResult says: ok, nothing changed.
 type MessageResult struct {
@@ -315,12 +398,18 @@ type MessageResult struct {
 	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Another attempt may go better. Ignored when status is STATUS_OK.
 	Retryable bool `protobuf:"varint,4,opt,name=retryable,proto3" json:"retryable,omitempty"`
-	// The fields below count only in the output of handle_message. Absent means:
-	// leave as it is.
-	Data          []byte     `protobuf:"bytes,5,opt,name=data,proto3,oneof" json:"data,omitempty"`
-	Batcher       *string    `protobuf:"bytes,6,opt,name=batcher,proto3,oneof" json:"batcher,omitempty"`
-	BatchKey      *string    `protobuf:"bytes,7,opt,name=batch_key,json=batchKey,proto3,oneof" json:"batch_key,omitempty"`
-	BatchMode     *BatchMode `protobuf:"varint,8,opt,name=batch_mode,json=batchMode,proto3,enum=relayhost.abi.v1.BatchMode,oneof" json:"batch_mode,omitempty"`
+	// The fields 5 to 8 count only in the output of handle_message and
+	// prepare_messages, and only when status is STATUS_OK. Absent means: leave as
+	// it is.
+	Data      []byte     `protobuf:"bytes,5,opt,name=data,proto3,oneof" json:"data,omitempty"`
+	Batcher   *string    `protobuf:"bytes,6,opt,name=batcher,proto3,oneof" json:"batcher,omitempty"`
+	BatchKey  *string    `protobuf:"bytes,7,opt,name=batch_key,json=batchKey,proto3,oneof" json:"batch_key,omitempty"`
+	BatchMode *BatchMode `protobuf:"varint,8,opt,name=batch_mode,json=batchMode,proto3,enum=relayhost.abi.v1.BatchMode,oneof" json:"batch_mode,omitempty"`
+	// What becomes of the message if it fails, with this result or later. Counts
+	// in the output of handle_message, prepare_messages and handle_failed.
+	OnFailure OnFailure `protobuf:"varint,9,opt,name=on_failure,json=onFailure,proto3,enum=relayhost.abi.v1.OnFailure" json:"on_failure,omitempty"`
+	// What goes on in the message's place. Only in the output of handle_message.
+	Outputs       []*Output `protobuf:"bytes,10,rep,name=outputs,proto3" json:"outputs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -411,14 +500,101 @@ func (x *MessageResult) GetBatchMode() BatchMode {
 	return BatchMode_BATCH_MODE_BULK
 }
 
-// BatchResult is the output of handle_batch.
+func (x *MessageResult) GetOnFailure() OnFailure {
+	if x != nil {
+		return x.OnFailure
+	}
+	return OnFailure_ON_FAILURE_AS_CONFIGURED
+}
+
+func (x *MessageResult) GetOutputs() []*Output {
+	if x != nil {
+		return x.Outputs
+	}
+	return nil
+}
+
+// Output is one of several messages that handle_message makes of one. What is
+// absent is as in the message, with what the MessageResult sets.
+type Output struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Data          []byte                 `protobuf:"bytes,1,opt,name=data,proto3,oneof" json:"data,omitempty"`
+	Batcher       *string                `protobuf:"bytes,2,opt,name=batcher,proto3,oneof" json:"batcher,omitempty"`
+	BatchKey      *string                `protobuf:"bytes,3,opt,name=batch_key,json=batchKey,proto3,oneof" json:"batch_key,omitempty"`
+	BatchMode     *BatchMode             `protobuf:"varint,4,opt,name=batch_mode,json=batchMode,proto3,enum=relayhost.abi.v1.BatchMode,oneof" json:"batch_mode,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Output) Reset() {
+	*x = Output{}
+	mi := &file_relayhost_abi_v1_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Output) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Output) ProtoMessage() {}
+
+func (x *Output) ProtoReflect() protoreflect.Message {
+	mi := &file_relayhost_abi_v1_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Output.ProtoReflect.Descriptor instead.
+func (*Output) Descriptor() ([]byte, []int) {
+	return file_relayhost_abi_v1_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Output) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+func (x *Output) GetBatcher() string {
+	if x != nil && x.Batcher != nil {
+		return *x.Batcher
+	}
+	return ""
+}
+
+func (x *Output) GetBatchKey() string {
+	if x != nil && x.BatchKey != nil {
+		return *x.BatchKey
+	}
+	return ""
+}
+
+func (x *Output) GetBatchMode() BatchMode {
+	if x != nil && x.BatchMode != nil {
+		return *x.BatchMode
+	}
+	return BatchMode_BATCH_MODE_BULK
+}
+
+// BatchResult is the output of handle_batch, prepare_messages and
+// handle_failed.
 type BatchResult struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// One for every message of the batch, in any order. A message without a
-	// result has failed; an index twice or out of range refuses the whole output.
+	// One for every message of the batch, in any order; for handle_failed, one
+	// for each message that it has a say about. A message of handle_batch without
+	// a result has failed, and so has each of prepare_messages if one has none.
+	// An index twice or out of range refuses the whole output.
 	Results []*MessageResult `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
 	// What the batcher's sink delivers, in this order, before any message of the
-	// batch is acknowledged.
+	// batch is acknowledged. Only in the output of handle_batch.
 	Records       []*Record `protobuf:"bytes,2,rep,name=records,proto3" json:"records,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -426,7 +602,7 @@ type BatchResult struct {
 
 func (x *BatchResult) Reset() {
 	*x = BatchResult{}
-	mi := &file_relayhost_abi_v1_proto_msgTypes[3]
+	mi := &file_relayhost_abi_v1_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -438,7 +614,7 @@ func (x *BatchResult) String() string {
 func (*BatchResult) ProtoMessage() {}
 
 func (x *BatchResult) ProtoReflect() protoreflect.Message {
-	mi := &file_relayhost_abi_v1_proto_msgTypes[3]
+	mi := &file_relayhost_abi_v1_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -451,7 +627,7 @@ func (x *BatchResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchResult.ProtoReflect.Descriptor instead.
 func (*BatchResult) Descriptor() ([]byte, []int) {
-	return file_relayhost_abi_v1_proto_rawDescGZIP(), []int{3}
+	return file_relayhost_abi_v1_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *BatchResult) GetResults() []*MessageResult {
@@ -477,7 +653,7 @@ type Record struct {
 
 func (x *Record) Reset() {
 	*x = Record{}
-	mi := &file_relayhost_abi_v1_proto_msgTypes[4]
+	mi := &file_relayhost_abi_v1_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -489,7 +665,7 @@ func (x *Record) String() string {
 func (*Record) ProtoMessage() {}
 
 func (x *Record) ProtoReflect() protoreflect.Message {
-	mi := &file_relayhost_abi_v1_proto_msgTypes[4]
+	mi := &file_relayhost_abi_v1_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -502,7 +678,7 @@ func (x *Record) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Record.ProtoReflect.Descriptor instead.
 func (*Record) Descriptor() ([]byte, []int) {
-	return file_relayhost_abi_v1_proto_rawDescGZIP(), []int{4}
+	return file_relayhost_abi_v1_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Record) GetData() []byte {
@@ -526,7 +702,7 @@ type Configure struct {
 
 func (x *Configure) Reset() {
 	*x = Configure{}
-	mi := &file_relayhost_abi_v1_proto_msgTypes[5]
+	mi := &file_relayhost_abi_v1_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -538,7 +714,7 @@ func (x *Configure) String() string {
 func (*Configure) ProtoMessage() {}
 
 func (x *Configure) ProtoReflect() protoreflect.Message {
-	mi := &file_relayhost_abi_v1_proto_msgTypes[5]
+	mi := &file_relayhost_abi_v1_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -551,7 +727,7 @@ func (x *Configure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Configure.ProtoReflect.Descriptor instead.
 func (*Configure) Descriptor() ([]byte, []int) {
-	return file_relayhost_abi_v1_proto_rawDescGZIP(), []int{5}
+	return file_relayhost_abi_v1_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Configure) GetPipeline() string {
@@ -572,17 +748,20 @@ var File_relayhost_abi_v1_proto protoreflect.FileDescriptor
 
 const file_relayhost_abi_v1_proto_rawDesc = "" +
 	"\n" +
-	"\x16relayhost/abi_v1.proto\x12\x10relayhost.abi.v1\x1a\x1ceventrelay/event_relay.proto\"n\n" +
+	"\x16relayhost/abi_v1.proto\x12\x10relayhost.abi.v1\x1a\x1ceventrelay/event_relay.proto\"\xb8\x01\n" +
 	"\aMessage\x12'\n" +
 	"\x05event\x18\x01 \x01(\v2\x11.eventrelay.EventR\x05event\x12\x17\n" +
 	"\x04data\x18\x02 \x01(\fH\x00R\x04data\x88\x01\x01\x12\x18\n" +
-	"\aattempt\x18\x03 \x01(\rR\aattemptB\a\n" +
-	"\x05_data\"\xaa\x01\n" +
+	"\aattempt\x18\x03 \x01(\rR\aattempt\x12!\n" +
+	"\ffailure_kind\x18\x04 \x01(\tR\vfailureKind\x12%\n" +
+	"\x0efailure_reason\x18\x05 \x01(\tR\rfailureReasonB\a\n" +
+	"\x05_data\"\xc8\x01\n" +
 	"\x05Batch\x12\x18\n" +
 	"\abatcher\x18\x01 \x01(\tR\abatcher\x12\x1b\n" +
 	"\tbatch_key\x18\x02 \x01(\tR\bbatchKey\x123\n" +
 	"\atrigger\x18\x03 \x01(\x0e2\x19.relayhost.abi.v1.TriggerR\atrigger\x125\n" +
-	"\bmessages\x18\x04 \x03(\v2\x19.relayhost.abi.v1.MessageR\bmessages\"\xda\x02\n" +
+	"\bmessages\x18\x04 \x03(\v2\x19.relayhost.abi.v1.MessageR\bmessages\x12\x1c\n" +
+	"\tpartition\x18\x05 \x01(\rR\tpartition\"\xca\x03\n" +
 	"\rMessageResult\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\rR\x05index\x120\n" +
 	"\x06status\x18\x02 \x01(\x0e2\x18.relayhost.abi.v1.StatusR\x06status\x12\x16\n" +
@@ -592,7 +771,23 @@ const file_relayhost_abi_v1_proto_rawDesc = "" +
 	"\abatcher\x18\x06 \x01(\tH\x01R\abatcher\x88\x01\x01\x12 \n" +
 	"\tbatch_key\x18\a \x01(\tH\x02R\bbatchKey\x88\x01\x01\x12?\n" +
 	"\n" +
-	"batch_mode\x18\b \x01(\x0e2\x1b.relayhost.abi.v1.BatchModeH\x03R\tbatchMode\x88\x01\x01B\a\n" +
+	"batch_mode\x18\b \x01(\x0e2\x1b.relayhost.abi.v1.BatchModeH\x03R\tbatchMode\x88\x01\x01\x12:\n" +
+	"\n" +
+	"on_failure\x18\t \x01(\x0e2\x1b.relayhost.abi.v1.OnFailureR\tonFailure\x122\n" +
+	"\aoutputs\x18\n" +
+	" \x03(\v2\x18.relayhost.abi.v1.OutputR\aoutputsB\a\n" +
+	"\x05_dataB\n" +
+	"\n" +
+	"\b_batcherB\f\n" +
+	"\n" +
+	"_batch_keyB\r\n" +
+	"\v_batch_mode\"\xd5\x01\n" +
+	"\x06Output\x12\x17\n" +
+	"\x04data\x18\x01 \x01(\fH\x00R\x04data\x88\x01\x01\x12\x1d\n" +
+	"\abatcher\x18\x02 \x01(\tH\x01R\abatcher\x88\x01\x01\x12 \n" +
+	"\tbatch_key\x18\x03 \x01(\tH\x02R\bbatchKey\x88\x01\x01\x12?\n" +
+	"\n" +
+	"batch_mode\x18\x04 \x01(\x0e2\x1b.relayhost.abi.v1.BatchModeH\x03R\tbatchMode\x88\x01\x01B\a\n" +
 	"\x05_dataB\n" +
 	"\n" +
 	"\b_batcherB\f\n" +
@@ -613,7 +808,13 @@ const file_relayhost_abi_v1_proto_rawDesc = "" +
 	"\rTRIGGER_FLUSH\x10\x02**\n" +
 	"\x06Status\x12\r\n" +
 	"\tSTATUS_OK\x10\x00\x12\x11\n" +
-	"\rSTATUS_FAILED\x10\x01*6\n" +
+	"\rSTATUS_FAILED\x10\x01*\x8f\x01\n" +
+	"\tOnFailure\x12\x1c\n" +
+	"\x18ON_FAILURE_AS_CONFIGURED\x10\x00\x12\x14\n" +
+	"\x10ON_FAILURE_RETRY\x10\x01\x12\x1a\n" +
+	"\x16ON_FAILURE_DEAD_LETTER\x10\x02\x12\x1d\n" +
+	"\x19ON_FAILURE_HALT_PARTITION\x10\x03\x12\x13\n" +
+	"\x0fON_FAILURE_DROP\x10\x04*6\n" +
 	"\tBatchMode\x12\x13\n" +
 	"\x0fBATCH_MODE_BULK\x10\x00\x12\x14\n" +
 	"\x10BATCH_MODE_FLUSH\x10\x01B0Z.github.com/relayhost/relayhost/proto/relayhostb\x06proto3"
@@ -630,33 +831,38 @@ func file_relayhost_abi_v1_proto_rawDescGZIP() []byte {
 	return file_relayhost_abi_v1_proto_rawDescData
 }
 
-var file_relayhost_abi_v1_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_relayhost_abi_v1_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_relayhost_abi_v1_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_relayhost_abi_v1_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_relayhost_abi_v1_proto_goTypes = []any{
 	(Trigger)(0),             // 0: relayhost.abi.v1.Trigger
 	(Status)(0),              // 1: relayhost.abi.v1.Status
-	(BatchMode)(0),           // 2: relayhost.abi.v1.BatchMode
-	(*Message)(nil),          // 3: relayhost.abi.v1.Message
-	(*Batch)(nil),            // 4: relayhost.abi.v1.Batch
-	(*MessageResult)(nil),    // 5: relayhost.abi.v1.MessageResult
-	(*BatchResult)(nil),      // 6: relayhost.abi.v1.BatchResult
-	(*Record)(nil),           // 7: relayhost.abi.v1.Record
-	(*Configure)(nil),        // 8: relayhost.abi.v1.Configure
-	(*eventrelay.Event)(nil), // 9: eventrelay.Event
+	(OnFailure)(0),           // 2: relayhost.abi.v1.OnFailure
+	(BatchMode)(0),           // 3: relayhost.abi.v1.BatchMode
+	(*Message)(nil),          // 4: relayhost.abi.v1.Message
+	(*Batch)(nil),            // 5: relayhost.abi.v1.Batch
+	(*MessageResult)(nil),    // 6: relayhost.abi.v1.MessageResult
+	(*Output)(nil),           // 7: relayhost.abi.v1.Output
+	(*BatchResult)(nil),      // 8: relayhost.abi.v1.BatchResult
+	(*Record)(nil),           // 9: relayhost.abi.v1.Record
+	(*Configure)(nil),        // 10: relayhost.abi.v1.Configure
+	(*eventrelay.Event)(nil), // 11: eventrelay.Event
 }
 var file_relayhost_abi_v1_proto_depIdxs = []int32{
-	9, // 0: relayhost.abi.v1.Message.event:type_name -> eventrelay.Event
-	0, // 1: relayhost.abi.v1.Batch.trigger:type_name -> relayhost.abi.v1.Trigger
-	3, // 2: relayhost.abi.v1.Batch.messages:type_name -> relayhost.abi.v1.Message
-	1, // 3: relayhost.abi.v1.MessageResult.status:type_name -> relayhost.abi.v1.Status
-	2, // 4: relayhost.abi.v1.MessageResult.batch_mode:type_name -> relayhost.abi.v1.BatchMode
-	5, // 5: relayhost.abi.v1.BatchResult.results:type_name -> relayhost.abi.v1.MessageResult
-	7, // 6: relayhost.abi.v1.BatchResult.records:type_name -> relayhost.abi.v1.Record
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	11, // 0: relayhost.abi.v1.Message.event:type_name -> eventrelay.Event
+	0,  // 1: relayhost.abi.v1.Batch.trigger:type_name -> relayhost.abi.v1.Trigger
+	4,  // 2: relayhost.abi.v1.Batch.messages:type_name -> relayhost.abi.v1.Message
+	1,  // 3: relayhost.abi.v1.MessageResult.status:type_name -> relayhost.abi.v1.Status
+	3,  // 4: relayhost.abi.v1.MessageResult.batch_mode:type_name -> relayhost.abi.v1.BatchMode
+	2,  // 5: relayhost.abi.v1.MessageResult.on_failure:type_name -> relayhost.abi.v1.OnFailure
+	7,  // 6: relayhost.abi.v1.MessageResult.outputs:type_name -> relayhost.abi.v1.Output
+	3,  // 7: relayhost.abi.v1.Output.batch_mode:type_name -> relayhost.abi.v1.BatchMode
+	6,  // 8: relayhost.abi.v1.BatchResult.results:type_name -> relayhost.abi.v1.MessageResult
+	9,  // 9: relayhost.abi.v1.BatchResult.records:type_name -> relayhost.abi.v1.Record
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_relayhost_abi_v1_proto_init() }
@@ -666,13 +872,14 @@ func file_relayhost_abi_v1_proto_init() {
 	}
 	file_relayhost_abi_v1_proto_msgTypes[0].OneofWrappers = []any{}
 	file_relayhost_abi_v1_proto_msgTypes[2].OneofWrappers = []any{}
+	file_relayhost_abi_v1_proto_msgTypes[3].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_relayhost_abi_v1_proto_rawDesc), len(file_relayhost_abi_v1_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   6,
+			NumEnums:      4,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,0 +1,101 @@
+package abi
+
+import "encoding/binary"
+
+// Record is one output of handle_batch, for the batcher's sink.
+type Record struct {
+	Data []byte
+}
+
+// BatchResult is the output of handle_batch, prepare_messages and
+// handle_failed.
+type BatchResult struct {
+	// Results holds one item for every message of the batch, in any order; of
+	// handle_failed, for each message that it has a say about. None of them may
+	// have Outputs.
+	Results []MessageResult
+	// Records is what the sink delivers, in this order.
+	Records []Record
+}
+
+// Append writes the frame at the end of dst.
+func (r BatchResult) Append(dst []byte) []byte {
+	for i := range r.Results {
+		dst = AppendResult(dst, r.Results[i])
+	}
+	for i := range r.Records {
+		dst = AppendRecord(dst, r.Records[i].Data)
+	}
+	return dst
+}
+
+// AppendResult writes one item of [BatchResult.Results] at the end of dst. A
+// batch's frame is its items one after another, in any order, so a kit can
+// write it as it goes.
+func AppendResult(dst []byte, r MessageResult) []byte {
+	dst = appendKey(dst, 1, wireBytes)
+	dst = binary.AppendUvarint(dst, uint64(r.Size())) //nolint:gosec // a length
+	return r.Append(dst)
+}
+
+// AppendRecord writes one item of [BatchResult.Records] at the end of dst.
+func AppendRecord(dst, data []byte) []byte {
+	dst = appendKey(dst, 2, wireBytes)
+	dst = binary.AppendUvarint(dst, uint64(sizeBytes(len(data)))) //nolint:gosec // a length
+	return appendBytes(dst, 1, data)
+}
+
+// ParseBatchResult reads a frame that [BatchResult.Append] or any protobuf
+// library wrote. What it allocates may be many times the frame's length; for
+// what a guest returned, the host uses [WalkBatchResult]. A result with outputs
+// is refused.
+func ParseBatchResult(b []byte) (r BatchResult, err error) {
+	err = WalkBatchResult(b,
+		func(item MessageResult) error { r.Results = append(r.Results, item); return nil },
+		func(record Record) error { r.Records = append(r.Records, record); return nil })
+	return r, err
+}
+
+// WalkBatchResult reads a frame as [ParseBatchResult] does, and calls result and
+// record for each item, in the frame's order. It stops at the first error, of
+// the frame or of a call, and returns it.
+func WalkBatchResult(b []byte, result func(MessageResult) error, record func(Record) error) (err error) {
+	var f field
+	for len(b) > 0 && err == nil {
+		if f, b, err = nextField(b); err != nil {
+			break
+		}
+		switch {
+		case f.is(1, wireBytes):
+			err = walkItem(f.bytes, parseItem, result)
+		case f.is(2, wireBytes):
+			err = walkItem(f.bytes, parseRecord, record)
+		}
+	}
+	return err
+}
+
+// parseItem reads a result of a batch, which has no outputs.
+func parseItem(b []byte) (MessageResult, error) { return WalkMessageResult(b, refuseOutput) }
+
+func refuseOutput(Output) error {
+	return field{num: 10}.malformed("is in a batch's result: only handle_message has outputs")
+}
+
+func walkItem[T any](b []byte, parse func([]byte) (T, error), visit func(T) error) error {
+	item, err := parse(b)
+	if err != nil {
+		return err
+	}
+	return visit(item)
+}
+
+func parseRecord(b []byte) (r Record, err error) {
+	var f field
+	for len(b) > 0 && err == nil {
+		if f, b, err = nextField(b); err == nil && f.is(1, wireBytes) {
+			r.Data = f.bytes
+		}
+	}
+	return r, err
+}
