@@ -88,14 +88,22 @@ func New(config Config, source Source, plugin Plugin) (*Pipeline, error) {
 	if err := config.validate(); err != nil {
 		return nil, fmt.Errorf("pipeline %q: %w", config.Name, err)
 	}
-	return &Pipeline{
+	p := &Pipeline{
 		config: config, source: source, plugin: plugin, callbacks: plugin.Callbacks(),
 		log:     config.Logger.With("pipeline", config.Name),
 		limiter: newLimiter(config.Producer.RateLimit),
 		gate:    newGate(), retrier: newRetrier(),
-		stop: make(chan struct{}), drained: make(chan struct{}),
-	}, nil
+		batchers: make(map[string]*batcher, len(config.Batchers)),
+		stop:     make(chan struct{}), drained: make(chan struct{}),
+	}
+	for _, c := range config.Batchers {
+		p.batchers[c.Name] = newBatcher(p, c)
+	}
+	return p, nil
 }
+
+// Config is the pipeline's shape, with the defaults filled in.
+func (p *Pipeline) Config() Config { return p.config }
 
 // Run makes a handler for every slot, then moves messages until ctx ends or
 // the source is exhausted, drains, and returns nil if every message settled.
@@ -125,10 +133,8 @@ func (p *Pipeline) makeSlots(ctx context.Context) error {
 }
 
 func (p *Pipeline) makeHandlers(ctx context.Context) error {
-	p.batchers = make(map[string]*batcher, len(p.config.Batchers))
 	for _, c := range p.config.Batchers {
-		b := newBatcher(p, c)
-		p.batchers[c.Name] = b
+		b := p.batchers[c.Name]
 		for range c.Concurrency {
 			h, err := p.plugin.NewHandler(ctx)
 			if err != nil {

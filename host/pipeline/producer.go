@@ -62,10 +62,10 @@ func (p *Pipeline) produce(work context.Context) error {
 // intake ends.
 func (p *Pipeline) grant(n int) int {
 	watch := p.watch()
-	for {
+	for waited := false; ; waited = true {
 		granted, wait, changed := p.limiter.take(n)
 		if granted > 0 {
-			if wait > 0 {
+			if waited {
 				watch.tell(func(o Observer, took time.Duration) { o.RateLimited(took) })
 			}
 			return granted
