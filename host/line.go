@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"google.golang.org/grpc"
 
@@ -22,6 +23,7 @@ type line struct {
 	pipeline *pipeline.Pipeline
 	plugin   *plugin.Plugin
 	conn     *grpc.ClientConn
+	failed   atomic.Bool // the pipeline ended with an error
 }
 
 // close gives back what the line has; it may be half made.
@@ -41,6 +43,7 @@ type workshop struct {
 	engine  *plugin.Engine
 	options Options
 	sinks   sinks
+	metrics *metrics
 }
 
 func (w workshop) line(ctx context.Context, c config.Pipeline) (*line, error) {
@@ -120,15 +123,16 @@ func connection(p config.Producer) eventrelay.Options {
 // shape is the configuration in the pipeline's own terms.
 func (w workshop) shape(c config.Pipeline) pipeline.Config {
 	shape := pipeline.Config{
-		Name:       c.Name,
-		Shutdown:   c.Shutdown,
-		Producer:   pipeline.ProducerConfig{Concurrency: c.Producer.Concurrency},
+		Name:     c.Name,
+		Observer: w.observer(c),
+		Shutdown: c.Shutdown,
+		Producer: pipeline.ProducerConfig{Concurrency: c.Producer.Concurrency},
 		Processors: pipeline.ProcessorsConfig{
 			Concurrency: c.Processors.Concurrency,
 			MaxDemand:   c.Processors.MaxDemand,
 			MinDemand:   c.Processors.MinDemand,
 		},
-		Logger:     w.options.Logger,
+		Logger: w.options.Logger,
 	}
 	for _, b := range c.Batchers {
 		shape.Batchers = append(shape.Batchers, pipeline.BatcherConfig{

@@ -67,6 +67,7 @@ type Pipeline struct {
 	batchers   map[string]*batcher
 	failed     *failedProcessor // nil unless the plugin has handle_failed
 
+	phase phase
 	// upstream is how many messages lie before the batchers: dispatched, and
 	// neither ended, sent on nor held back.
 	upstream atomic.Int64
@@ -111,16 +112,21 @@ func (p *Pipeline) Config() Config { return p.config }
 // error if that was what ended it, and an error if a handler could not be made,
 // in which case nothing was pulled. Run may be called once.
 func (p *Pipeline) Run(ctx context.Context) error {
+	defer p.phase.advance(Ended)
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	if err := p.makeSlots(work); err != nil {
 		return err
 	}
+	p.phase.advance(Running)
 	stages := p.start(work)
 	return p.finish(ctx, stages, cancel)
 }
 
-func (p *Pipeline) stopIntake() { p.stopOnce.Do(func() { close(p.stop) }) }
+func (p *Pipeline) stopIntake() {
+	p.phase.advance(Draining)
+	p.stopOnce.Do(func() { close(p.stop) })
+}
 
 // makeSlots makes every slot's handler, so that a plugin that cannot start is
 // found before anything is pulled.

@@ -103,8 +103,13 @@ func (s *Server) stop(ctx context.Context) {
 	}
 }
 
-// Close gives up a server that is not run.
-func (s *Server) Close() error { return s.listener.Close() }
+// Close gives up a server that is not run; after Run it does nothing.
+func (s *Server) Close() error {
+	if err := s.listener.Close(); !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
+}
 
 func (t *Telemetry) handler() http.Handler {
 	mux := http.NewServeMux()
