@@ -102,7 +102,7 @@ func limits(l config.Limits) plugin.Limits {
 			Size: l.ModuleSize, Functions: l.Functions, FunctionSize: l.FunctionSize,
 			Locals: l.Locals, Nesting: l.Nesting, CompileTime: l.CompileTime,
 		},
-		OutputSize: l.OutputSize, OutputRecords: l.OutputRecords,
+		OutputSize: l.OutputSize, OutputRecords: l.OutputRecords, Outputs: l.Outputs,
 		LogLines: l.LogLines, LogBytes: l.LogBytes,
 		Spares: l.Spares, Failures: l.Failures,
 	}
@@ -120,15 +120,15 @@ func connection(p config.Producer) eventrelay.Options {
 // shape is the configuration in the pipeline's own terms.
 func (w workshop) shape(c config.Pipeline) pipeline.Config {
 	shape := pipeline.Config{
-		Name:       c.Name,
-		Shutdown:   c.Shutdown,
-		Producer:   pipeline.ProducerConfig{Concurrency: c.Producer.Concurrency},
+		Name:     c.Name,
+		Shutdown: c.Shutdown,
+		Producer: pipeline.ProducerConfig{Concurrency: c.Producer.Concurrency},
 		Processors: pipeline.ProcessorsConfig{
 			Concurrency: c.Processors.Concurrency,
 			MaxDemand:   c.Processors.MaxDemand,
 			MinDemand:   c.Processors.MinDemand,
 		},
-		Logger:     w.options.Logger,
+		Logger: w.options.Logger,
 	}
 	for _, b := range c.Batchers {
 		shape.Batchers = append(shape.Batchers, pipeline.BatcherConfig{
