@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	"github.com/relayhost/relayhost/abi"
 	"github.com/relayhost/relayhost/host/config"
 	"github.com/relayhost/relayhost/host/eventrelay"
 	"github.com/relayhost/relayhost/host/pipeline"
@@ -101,7 +102,7 @@ func limits(l config.Limits) plugin.Limits {
 			Size: l.ModuleSize, Functions: l.Functions, FunctionSize: l.FunctionSize,
 			Locals: l.Locals, Nesting: l.Nesting, CompileTime: l.CompileTime,
 		},
-		OutputSize: l.OutputSize, OutputRecords: l.OutputRecords,
+		OutputSize: l.OutputSize, OutputRecords: l.OutputRecords, Outputs: l.Outputs,
 		LogLines: l.LogLines, LogBytes: l.LogBytes,
 		Spares: l.Spares, Failures: l.Failures,
 	}
@@ -119,11 +120,15 @@ func connection(p config.Producer) eventrelay.Options {
 // shape is the configuration in the pipeline's own terms.
 func (w workshop) shape(c config.Pipeline) pipeline.Config {
 	shape := pipeline.Config{
-		Name:       c.Name,
-		Shutdown:   c.Shutdown,
-		Producer:   pipeline.ProducerConfig{Concurrency: c.Producer.Concurrency},
-		Processors: pipeline.ProcessorsConfig(c.Processors),
-		Logger:     w.options.Logger,
+		Name:     c.Name,
+		Shutdown: c.Shutdown,
+		Producer: pipeline.ProducerConfig{Concurrency: c.Producer.Concurrency},
+		Processors: pipeline.ProcessorsConfig{
+			Concurrency: c.Processors.Concurrency,
+			MaxDemand:   c.Processors.MaxDemand,
+			MinDemand:   c.Processors.MinDemand,
+		},
+		Logger: w.options.Logger,
 	}
 	for _, b := range c.Batchers {
 		shape.Batchers = append(shape.Batchers, pipeline.BatcherConfig{
@@ -140,4 +145,11 @@ type slots struct{ plugin *plugin.Plugin }
 
 func (s slots) NewHandler(ctx context.Context) (pipeline.Handler, error) {
 	return s.plugin.NewSlot(ctx)
+}
+
+func (s slots) Callbacks() pipeline.Callbacks {
+	return pipeline.Callbacks{
+		PrepareMessages: s.plugin.Exports(abi.ExportPrepare),
+		HandleFailed:    s.plugin.Exports(abi.ExportFailed),
+	}
 }

@@ -23,6 +23,7 @@ var rooms = []struct {
 	{"host/message", nil},
 	{"host/secret", nil},
 	{"host/config", []string{"host/secret"}},
+	{"host/eventjson", nil}, // knows the messages by their descriptors
 	{"host/eventrelay", []string{"proto/eventrelay", "host/secret"}},
 	// Floor 1.
 	{"host/pipeline", []string{"host/message"}},

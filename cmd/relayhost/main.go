@@ -4,13 +4,14 @@
 //	relayhost demo          see it work, with nothing installed
 //	relayhost run           run the pipelines of relayhost.toml
 //	relayhost check         find every fault of a configuration
+//	relayhost plugin        look into a plugin, or try it on events
 //	relayhost publish       send events to an EventRelay server
 //	relayhost eventrelay    run an EventRelay-compatible server
 //	relayhost version       print the version
 //
 // It exits with status 0 when it has done what it was told, 1 when it could
 // not, and 2 when it was told nonsense. What it has to say goes to standard
-// error; standard output has the output of pipelines alone.
+// error; standard output has the output of pipelines, or what was asked for.
 package main
 
 import (
@@ -41,6 +42,7 @@ type app struct {
 	Demo       demoCommand       `cmd:"" help:"Run the guide's example from end to end: server, events, plugin, output."`
 	Run        runCommand        `cmd:"" help:"Run the pipelines of a configuration until told to stop."`
 	Check      checkCommand      `cmd:"" help:"Find every fault of a configuration, its certificates and its plugins."`
+	Plugin     pluginCommand     `cmd:"" help:"Look into a plugin, or try it on events."`
 	Publish    publishCommand    `cmd:"" help:"Publish events to an EventRelay server."`
 	Eventrelay eventrelayCommand `cmd:"" help:"Run an EventRelay-compatible server, in memory or on disk."`
 	Version    versionCommand    `cmd:"" help:"Print the version."`

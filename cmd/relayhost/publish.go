@@ -1,16 +1,8 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"os"
-
-	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/relayhost/relayhost/host/eventrelay"
 	pb "github.com/relayhost/relayhost/proto/eventrelay"
@@ -67,71 +59,11 @@ func (c *publishCommand) events(p *process) ([]*pb.NewEvent, error) {
 	}
 	var all []*pb.NewEvent
 	for _, file := range c.Files {
-		events, err := readEvents(file, p.in)
+		events, err := readEvents[pb.NewEvent](file, p.in)
 		if err != nil {
-			return nil, fmt.Errorf("read events of %s: %w", file, err)
+			return nil, err
 		}
 		all = append(all, events...)
 	}
 	return all, nil
-}
-
-func readEvents(file string, stdin io.Reader) ([]*pb.NewEvent, error) {
-	if file == "-" {
-		return decodeEvents(stdin)
-	}
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }()
-	return decodeEvents(f)
-}
-
-// decodeEvents reads JSON values one after the other, and arrays of them.
-func decodeEvents(r io.Reader) ([]*pb.NewEvent, error) {
-	var events []*pb.NewEvent
-	for d := json.NewDecoder(bufio.NewReader(r)); ; {
-		var value json.RawMessage
-		if err := d.Decode(&value); errors.Is(err, io.EOF) {
-			return events, nil
-		} else if err != nil {
-			return nil, fmt.Errorf("event %d: %w", len(events)+1, err)
-		}
-		items := []json.RawMessage{value}
-		if bytes.HasPrefix(value, []byte("[")) {
-			if err := json.Unmarshal(value, &items); err != nil {
-				return nil, err
-			}
-		}
-		for _, item := range items {
-			e, err := decodeEvent(item)
-			if err != nil {
-				return nil, fmt.Errorf("event %d: %w", len(events)+1, err)
-			}
-			events = append(events, e)
-		}
-	}
-}
-
-// decodeEvent reads one event; where data is a JSON value other than text, its
-// text is the data.
-func decodeEvent(item json.RawMessage) (*pb.NewEvent, error) {
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(item, &fields); err != nil {
-		return nil, err
-	}
-	if data := fields["data"]; len(data) > 0 && data[0] != '"' {
-		text, err := json.Marshal(string(data))
-		if err != nil {
-			return nil, err
-		}
-		fields["data"] = text
-	}
-	text, err := json.Marshal(fields)
-	if err != nil {
-		return nil, err
-	}
-	e := &pb.NewEvent{}
-	return e, protojson.Unmarshal(text, e)
 }

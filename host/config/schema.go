@@ -2,8 +2,6 @@ package config
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"time"
@@ -52,11 +50,10 @@ const (
 
 func configKeys(c *Config) []key {
 	cache := computed{"a folder relayhost in the user's cache directory", func() any {
-		dir, err := os.UserCacheDir()
-		if err != nil {
-			return nil
+		if dir := DefaultCacheDir(); dir != "" {
+			return dir
 		}
-		return filepath.Join(dir, "relayhost")
+		return nil
 	}}
 	return []key{
 		{name: "cache_dir", kind: path(&c.CacheDir), def: cache,
@@ -159,6 +156,8 @@ func limitKeys(l *Limits) []key {
 			doc: "The longest output of one call."},
 		{name: "output_records", kind: integer(&l.OutputRecords, 1, 10_000_000), def: int64(65_536),
 			doc: "The most records of one batch."},
+		{name: "outputs", kind: integer(&l.Outputs, 1, 1_000_000), def: int64(1000),
+			doc: "The most messages that handle_message may make of one."},
 		{name: "log_lines", kind: integer(&l.LogLines, 1, 1_000_000), def: int64(100),
 			doc: "The log lines of a slot in a second; twice as many may come at once. What is above is dropped and counted."},
 		{name: "log_bytes", kind: size(&l.LogBytes, 8<<10, 1<<30), def: "64KiB",
@@ -194,7 +193,7 @@ func moduleKeys(l *Limits) []key {
 	return []key{
 		{name: "module_size", kind: size(&l.ModuleSize, 1, 1<<30), def: "64MiB",
 			doc: "The largest module file."},
-		{name: "functions", kind: integer(&l.Functions, 1, 10_000_000), def: int64(100_000),
+		{name: "functions", kind: integer(&l.Functions, 1, 1_000_000), def: int64(100_000),
 			doc: "The most functions of a module."},
 		{name: "function_size", kind: size(&l.FunctionSize, 1, 1<<30), def: "4MiB",
 			doc: "The longest code of one function."},

@@ -25,6 +25,15 @@ type Message struct {
 	// Position is the source's own place for the event: EventRelay's offset.
 	Position int64
 
+	// Sequence is the message's place among those that its pipeline received,
+	// from 1 on.
+	Sequence uint64
+	// Partition is the value of the field that the pipeline's processors are
+	// partitioned by, if they are.
+	Partition string
+
+	// Replaced: the processor has asked for another message in its place.
+	Replaced bool
 	// Attempt is 1 at the first handling.
 	Attempt uint32
 	// Data is what a handler put in place of the event's data, nil until then.
@@ -33,7 +42,10 @@ type Message struct {
 	Batcher  string
 	BatchKey string
 	Flush    bool
+	// OnFailure is what a handler wants to become of the message if it fails.
+	OnFailure OnFailure
 
+	family  *family // of a message that was made of another
 	outcome Outcome
 	settled atomic.Bool
 
@@ -72,4 +84,16 @@ func (m *Message) Apply(p *Patch) {
 	if p.SetFlush {
 		m.Flush = p.Flush
 	}
+	if p.OnFailure != AsConfigured {
+		m.OnFailure = p.OnFailure
+	}
 }
+
+// Begin makes the message what it was when it came, but for its attempt: the
+// next handling begins with the original.
+func (m *Message) Begin() {
+	m.Data, m.Batcher, m.BatchKey, m.Flush, m.OnFailure = nil, DefaultBatcher, "", false, AsConfigured
+}
+
+// Size is how many bytes the message holds.
+func (m *Message) Size() int { return len(m.Event) + len(m.Data) }

@@ -62,6 +62,8 @@ type Outcome struct {
 	Reason string
 	// Retryable says that another attempt may go better.
 	Retryable bool
+	// Action is what became of a message that failed for good.
+	Action OnFailure
 }
 
 // OK reports whether the message succeeded.

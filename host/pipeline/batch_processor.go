@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"time"
 
 	"github.com/relayhost/relayhost/host/message"
 )
@@ -10,33 +11,92 @@ import (
 type batchProcessor struct {
 	pipeline *Pipeline
 	handler  Handler
-	batches  <-chan *message.Batch
-	sink     Sink
+	lane     *batchLane
+	config   *BatcherConfig
+	ended    []message.Failure // ok or not; reused
 }
 
-func newBatchProcessor(p *Pipeline, b *batcher, h Handler) *batchProcessor {
-	return &batchProcessor{pipeline: p, handler: h, batches: b.out, sink: b.config.Sink}
+func newBatchProcessor(b *batcher, i int) *batchProcessor {
+	return &batchProcessor{pipeline: b.pipeline, handler: b.slots[i], lane: b.lane(i), config: &b.config}
 }
 
 func (s *batchProcessor) run(work context.Context) {
-	for b := range s.batches {
-		s.handle(work, b)
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		b := s.lane.take(work, timer)
+		if b == nil {
+			return
+		}
+		s.admit(b)
+		if len(b.Messages) > 0 {
+			s.handle(work, b)
+		}
 	}
+}
+
+// admit takes those out of a batch that have to wait for an earlier message of
+// their partition: they will be handled anew.
+func (s *batchProcessor) admit(b *message.Batch) {
+	if s.pipeline.gate.shut.Load() == 0 {
+		return
+	}
+	kept := b.Messages[:0]
+	for _, m := range b.Messages {
+		if !m.Whole() || s.pipeline.gate.admit(m) {
+			kept = append(kept, m)
+		}
+	}
+	clear(b.Messages[len(kept):])
+	b.Messages = kept
 }
 
 // handle works a batch off. Messages are acknowledged only after the sink has
 // the batch's output.
 func (s *batchProcessor) handle(work context.Context, b *message.Batch) {
+	watch := s.pipeline.watch()
 	result := s.handler.HandleBatch(b)
 	if s.pipeline.halted.Load() {
 		return
 	}
-	if len(result.Records) > 0 {
-		if err := s.sink.Deliver(work, b, result.Records); err != nil {
-			failOK(result.Outcomes, message.Failed(message.Sink, err.Error()))
-		}
+	delivery := s.pipeline.watch()
+	if err := s.deliver(work, b, result.Records); err != nil {
+		o := message.Failed(message.Sink, err.Error())
+		o.Retryable = true
+		failOK(result.Outcomes, o)
 	}
-	s.pipeline.settle(b.Messages, result.Outcomes)
+	delivery.tell(func(o Observer, delivered time.Duration) {
+		o.BatchHandled(b, failures(result.Outcomes), time.Since(watch.began), delivered)
+	})
+	s.end(b, result.Outcomes)
+}
+
+// deliver gives the records to the sink, for no longer than its timeout.
+func (s *batchProcessor) deliver(work context.Context, b *message.Batch, records []message.Record) error {
+	if len(records) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(work, s.config.SinkTimeout)
+	defer cancel()
+	return s.config.Sink.Deliver(ctx, b, records)
+}
+
+// end ends the messages whose last output was in this batch, or who were in it
+// themselves.
+func (s *batchProcessor) end(b *message.Batch, outcomes []message.Outcome) {
+	for i, m := range b.Messages {
+		whole, o, all := m.Join(outcomes[i])
+		if !all {
+			continue
+		}
+		if !o.OK() && !s.pipeline.holdBack(whole, o) {
+			continue
+		}
+		s.ended = append(s.ended, message.Failure{Message: whole, Outcome: o})
+	}
+	s.pipeline.end(s.ended)
+	clear(s.ended)
+	s.ended = s.ended[:0]
 }
 
 // failOK replaces the outcomes that were ok.
@@ -46,4 +106,13 @@ func failOK(outcomes []message.Outcome, o message.Outcome) {
 			outcomes[i] = o
 		}
 	}
+}
+
+func failures(outcomes []message.Outcome) (n int) {
+	for i := range outcomes {
+		if !outcomes[i].OK() {
+			n++
+		}
+	}
+	return n
 }

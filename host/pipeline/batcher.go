@@ -3,165 +3,226 @@ package pipeline
 import (
 	"container/list"
 	"context"
+	"sync"
 	"time"
 
 	"github.com/relayhost/relayhost/host/message"
 )
 
-// heldFactor bounds what a batcher holds in batches that wait to fill, in
-// batch sizes: a plugin that gives every message a batch key of its own stops
-// intake until timeouts emit what is there, instead of filling the memory.
-const heldFactor = 100
-
-// batcher gathers one batcher's messages into batches, one open batch for each
-// batch key.
+// batcher gathers one batcher's messages into batches: one open batch for each
+// batch key and partition. It has no goroutine of its own: processors add, and
+// batch processors take what is full or due.
 type batcher struct {
 	pipeline *Pipeline
 	config   BatcherConfig
 	slots    []Handler
-	in       chan []*message.Message
-	out      chan *message.Batch
+	// lanes are as many as there are slots if the batcher is partitioned: a slot
+	// takes from its own only. Otherwise there is one, which all take from.
+	lanes []*batchLane
+}
 
-	open  map[string]*openBatch
-	order *list.List // of *openBatch, the oldest first
-	held  int        // messages in open
+// batchLane is the batches that the same slots take.
+type batchLane struct {
+	batcher   *batcher
+	partition int
+
+	mu    sync.Mutex
+	open  map[string]*openBatch // by batch key
+	order *list.List            // of *openBatch, the oldest first
 	ready []*message.Batch
-	timer *time.Timer // goes off when the oldest open batch is due
+	ended bool
+	wake  chan struct{}
 }
 
 // openBatch is a batch that waits to fill.
 type openBatch struct {
 	batch *message.Batch
+	bytes int
 	due   time.Time
 	place *list.Element
 }
 
 func newBatcher(p *Pipeline, c BatcherConfig) *batcher {
-	return &batcher{
-		pipeline: p, config: c,
-		in:   make(chan []*message.Message, p.config.Processors.Concurrency),
-		out:  make(chan *message.Batch),
-		open: map[string]*openBatch{}, order: list.New(),
+	b := &batcher{pipeline: p, config: c}
+	n := 1
+	if c.PartitionBy != nil {
+		n = c.Concurrency
 	}
+	for i := range n {
+		b.lanes = append(b.lanes, &batchLane{
+			batcher: b, partition: i,
+			open: make(map[string]*openBatch), order: list.New(), wake: make(chan struct{}, 1),
+		})
+	}
+	return b
 }
 
-func (p *Pipeline) startBatchers(work context.Context) (wait func()) {
-	var waits []func()
-	for _, b := range p.batchers {
-		waits = append(waits,
-			startAll([]*batcher{b}, func(b *batcher) { b.run(work) }),
-			startAll(b.slots, func(h Handler) { newBatchProcessor(p, b, h).run(work) }))
+// lane is where slot i takes from.
+func (b *batcher) lane(i int) *batchLane { return b.lanes[i%len(b.lanes)] }
+
+// add puts a chunk's messages into their batches.
+func (b *batcher) add(messages []*message.Message) {
+	if len(b.lanes) == 1 {
+		b.lanes[0].add(messages)
+		return
 	}
-	return func() {
-		for _, wait := range waits {
-			wait()
+	parts := make([][]*message.Message, len(b.lanes))
+	for _, m := range messages {
+		i := slot(b.config.PartitionBy.Value(m), len(b.lanes))
+		parts[i] = append(parts[i], m)
+	}
+	for i, part := range parts {
+		if len(part) > 0 {
+			b.lanes[i].add(part)
 		}
 	}
 }
 
-// run gathers until its input is closed, then emits what is open.
-func (b *batcher) run(work context.Context) {
-	defer close(b.out)
-	b.timer = time.NewTimer(time.Hour)
-	defer b.timer.Stop()
-	for b.step(work) {
-	}
-}
-
-// step waits for the next thing to do; it returns false when there is none.
-func (b *batcher) step(work context.Context) bool {
-	in, out, next := b.in, b.out, (*message.Batch)(nil)
-	if len(b.ready) > 0 {
-		in, next = nil, b.ready[0]
-	} else {
-		out = nil
-		if b.in == nil {
-			return false
-		}
-	}
-	if b.held >= heldFactor*b.config.BatchSize {
-		in = nil
-	}
-	select {
-	case messages, ok := <-in:
-		if ok {
-			b.gather(messages)
-		} else {
-			b.flush()
-		}
-	case out <- next:
-		b.ready[0] = nil
-		b.ready = b.ready[1:]
-	case now := <-b.timer.C:
-		b.emitDue(now)
-	case <-work.Done():
-		return false
-	}
-	return true
-}
-
-// gather puts messages into their batches. A message in flush mode emits its
-// batch at the end of the run of messages with its key.
-func (b *batcher) gather(messages []*message.Message) {
+// add gathers messages. One in flush mode emits its batch at the end of the run
+// of messages with its key.
+func (l *batchLane) add(messages []*message.Message) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	flush := false
 	for i, m := range messages {
-		open := b.batch(m.BatchKey)
-		open.batch.Messages = append(open.batch.Messages, m)
-		b.held++
+		open := l.put(m)
 		flush = flush || m.Flush
 		switch runEnds := i+1 == len(messages) || messages[i+1].BatchKey != m.BatchKey; {
-		case len(open.batch.Messages) == b.config.BatchSize:
-			b.emit(open, message.TriggerSize)
+		case len(open.batch.Messages) == l.batcher.config.BatchSize:
+			l.emit(open, message.TriggerSize)
 			flush = false
 		case runEnds && flush:
-			b.emit(open, message.TriggerFlush)
+			l.emit(open, message.TriggerFlush)
 			flush = false
 		}
 	}
+	l.signal()
 }
 
-// batch returns the open batch of a key, a new one if there is none.
-func (b *batcher) batch(key string) *openBatch {
-	if o := b.open[key]; o != nil {
-		return o
+// put adds a message to the open batch of its key, a new one if there is none
+// or no room in it.
+func (l *batchLane) put(m *message.Message) *openBatch {
+	c := &l.batcher.config
+	open := l.open[m.BatchKey]
+	if open != nil && open.bytes+m.Size() > c.BatchBytes {
+		l.emit(open, message.TriggerSize)
+		open = nil
 	}
-	o := &openBatch{
-		batch: &message.Batch{Batcher: b.config.Name, Key: key},
-		due:   time.Now().Add(b.config.BatchTimeout),
-	}
-	o.place = b.order.PushBack(o)
-	b.open[key] = o
-	if b.order.Len() == 1 {
-		b.timer.Reset(b.config.BatchTimeout)
-	}
-	return o
-}
-
-func (b *batcher) emit(o *openBatch, t message.Trigger) {
-	o.batch.Trigger = t
-	b.ready = append(b.ready, o.batch)
-	b.held -= len(o.batch.Messages)
-	b.order.Remove(o.place)
-	delete(b.open, o.batch.Key)
-}
-
-// emitDue emits the batches that are due and sets the timer for the next.
-func (b *batcher) emitDue(now time.Time) {
-	for first := b.order.Front(); first != nil; first = b.order.Front() {
-		o, _ := first.Value.(*openBatch)
-		if o.due.After(now) {
-			b.timer.Reset(o.due.Sub(now))
-			return
+	if open == nil {
+		if len(l.open) >= c.MaxOpen {
+			l.emit(l.oldest(), message.TriggerFlush)
 		}
-		b.emit(o, message.TriggerTimeout)
+		open = &openBatch{
+			batch: &message.Batch{Batcher: c.Name, Key: m.BatchKey, Partition: l.partition},
+			due:   time.Now().Add(c.BatchTimeout),
+		}
+		open.place = l.order.PushBack(open)
+		l.open[m.BatchKey] = open
+	}
+	open.batch.Messages = append(open.batch.Messages, m)
+	open.bytes += m.Size()
+	return open
+}
+
+// oldest is the open batch that has waited longest, nil if there is none.
+func (l *batchLane) oldest() *openBatch {
+	if first := l.order.Front(); first != nil {
+		return first.Value.(*openBatch) //nolint:forcetypeassert // the list's own
+	}
+	return nil
+}
+
+func (l *batchLane) emit(o *openBatch, t message.Trigger) {
+	o.batch.Trigger = t
+	l.ready = append(l.ready, o.batch)
+	l.order.Remove(o.place)
+	delete(l.open, o.batch.Key)
+}
+
+// take waits for a batch. It returns nil when there will be none.
+func (l *batchLane) take(work context.Context, timer *time.Timer) *message.Batch {
+	for {
+		batch, wait := l.next()
+		if batch != nil {
+			return batch
+		}
+		if wait < 0 {
+			return nil
+		}
+		timer.Reset(wait)
+		select {
+		case <-l.wake:
+		case <-timer.C:
+		case <-work.Done():
+			return nil
+		}
 	}
 }
 
-// flush emits every open batch: the pipeline drains.
-func (b *batcher) flush() {
-	b.in = nil
-	for first := b.order.Front(); first != nil; first = b.order.Front() {
-		o, _ := first.Value.(*openBatch)
-		b.emit(o, message.TriggerFlush)
+// next takes the batch that is to be handled next, or tells how long there will
+// be none; less than 0 means for ever.
+func (l *batchLane) next() (*message.Batch, time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	wait := time.Hour
+	if oldest := l.oldest(); len(l.ready) == 0 && oldest != nil {
+		wait = time.Until(oldest.due)
+		switch {
+		case wait <= 0:
+			l.emit(oldest, message.TriggerTimeout)
+		case l.batcher.pipeline.flushing():
+			l.emit(oldest, message.TriggerFlush)
+		}
+	}
+	if len(l.ready) == 0 {
+		if l.ended {
+			l.signal() // to the others that take
+			return nil, -1
+		}
+		return nil, wait
+	}
+	batch := l.ready[0]
+	l.ready[0] = nil
+	l.ready = l.ready[1:]
+	if len(l.ready) > 0 || len(l.open) > 0 {
+		l.signal()
+	}
+	return batch, 0
+}
+
+// end says that nothing more will come.
+func (l *batchLane) end() {
+	l.mu.Lock()
+	l.ended = true
+	l.mu.Unlock()
+	l.signal()
+}
+
+func (l *batchLane) signal() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// waiting is how many messages wait in the batcher.
+func (b *batcher) waiting() (n int) {
+	for _, l := range b.lanes {
+		l.mu.Lock()
+		for _, batch := range l.ready {
+			n += len(batch.Messages)
+		}
+		for _, o := range l.open {
+			n += len(o.batch.Messages)
+		}
+		l.mu.Unlock()
+	}
+	return n
+}
+
+// end says that nothing more will come.
+func (b *batcher) end() {
+	for _, l := range b.lanes {
+		l.end()
 	}
 }

@@ -3,40 +3,38 @@ package pipeline
 import (
 	"context"
 	"sync"
-
-	"github.com/relayhost/relayhost/host/message"
 )
 
-// inbox holds what producers brought for one processor. It has no bound of its
-// own: the processor's credit bounds it.
-type inbox struct {
+// inbox holds what has been put for one taker. It has no bound of its own: what
+// is in flight bounds it.
+type inbox[T any] struct {
 	mu      sync.Mutex
-	waiting []*message.Message
+	waiting []T
 	closed  bool
 	wake    chan struct{}
 }
 
-func newInbox() *inbox { return &inbox{wake: make(chan struct{}, 1)} }
+func newInbox[T any]() *inbox[T] { return &inbox[T]{wake: make(chan struct{}, 1)} }
 
-func (b *inbox) put(messages []*message.Message) {
+func (b *inbox[T]) put(items ...T) {
 	b.mu.Lock()
-	b.waiting = append(b.waiting, messages...)
+	b.waiting = append(b.waiting, items...)
 	b.mu.Unlock()
 	b.signal()
 }
 
 // close says that nothing more will come.
-func (b *inbox) close() {
+func (b *inbox[T]) close() {
 	b.mu.Lock()
 	b.closed = true
 	b.mu.Unlock()
 	b.signal()
 }
 
-// take waits for messages and returns all there are, in exchange for a slice to
-// put the next ones in. It returns nil when the inbox is closed and empty, or
+// take waits for something and returns all there is, in exchange for a slice to
+// put what comes next in. It returns nil when the inbox is closed and empty, or
 // ctx is done.
-func (b *inbox) take(ctx context.Context, spare []*message.Message) []*message.Message {
+func (b *inbox[T]) take(ctx context.Context, spare []T) []T {
 	for {
 		b.mu.Lock()
 		taken, closed := b.waiting, b.closed
@@ -59,7 +57,7 @@ func (b *inbox) take(ctx context.Context, spare []*message.Message) []*message.M
 	}
 }
 
-func (b *inbox) signal() {
+func (b *inbox[T]) signal() {
 	select {
 	case b.wake <- struct{}{}:
 	default:

@@ -25,16 +25,30 @@ type Source interface {
 type Plugin interface {
 	// NewHandler makes the handler of one slot.
 	NewHandler(ctx context.Context) (Handler, error)
+	// Callbacks says which of the optional calls the handlers have.
+	Callbacks() Callbacks
 }
 
+// Callbacks are the calls that a plugin may do without.
+type Callbacks struct{ PrepareMessages, HandleFailed bool }
+
 // Handler is one slot's own: it is called by one goroutine at a time. Whatever
-// goes wrong in a call is in the outcome; a handler heals itself.
+// goes wrong in a call is in the outcome; a handler heals itself, and ends every
+// call by a deadline of its own.
 type Handler interface {
+	// PrepareMessages is called with each chunk before its messages are
+	// handled, if the plugin has it. It returns what shall change in each of
+	// them, by position; a call that failed as a whole fails them all.
+	PrepareMessages(messages []*message.Message) []message.Patch
 	// HandleMessage handles one message and says what should change.
 	HandleMessage(m *message.Message) message.Patch
 	// HandleBatch handles one batch. The result has an outcome for each of
 	// the batch's messages and is valid until the next call.
 	HandleBatch(b *message.Batch) message.BatchResult
+	// HandleFailed is called with messages that failed for good, by a slot of
+	// its own, if the plugin has it. It returns what shall become of each, by
+	// position, and how the call itself ended.
+	HandleFailed(failures []message.Failure) ([]message.OnFailure, message.Outcome)
 	// Interrupt ends the call that runs, and those to come; any goroutine may
 	// call it.
 	Interrupt()
@@ -46,6 +60,6 @@ type Handler interface {
 // and must be safe for concurrent use.
 type Sink interface {
 	// Deliver returns nil once the records are safe with the receiver. The
-	// records are valid only during the call.
+	// records are valid only during the call. It must return when ctx is done.
 	Deliver(ctx context.Context, b *message.Batch, records []message.Record) error
 }

@@ -107,6 +107,8 @@ func (s *source) acked() [][]string {
 type plugin struct {
 	message func(*message.Message) message.Patch
 	batch   func(*message.Batch) message.BatchResult
+	prepare func([]*message.Message) []message.Patch
+	failed  func([]message.Failure) ([]message.OnFailure, message.Outcome)
 	refuse  func(n int) error
 
 	mu           sync.Mutex
@@ -125,7 +127,19 @@ func (p *plugin) NewHandler(context.Context) (pipeline.Handler, error) {
 	return handler{p}, nil
 }
 
+func (p *plugin) Callbacks() pipeline.Callbacks {
+	return pipeline.Callbacks{PrepareMessages: p.prepare != nil, HandleFailed: p.failed != nil}
+}
+
 type handler struct{ plugin *plugin }
+
+func (h handler) PrepareMessages(messages []*message.Message) []message.Patch {
+	return h.plugin.prepare(messages)
+}
+
+func (h handler) HandleFailed(failures []message.Failure) ([]message.OnFailure, message.Outcome) {
+	return h.plugin.failed(failures)
+}
 
 func (h handler) HandleMessage(m *message.Message) message.Patch {
 	if h.plugin.message == nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/relayhost/relayhost/host/message"
 )
@@ -14,6 +15,10 @@ type Books struct {
 	Received int64
 	InFlight int64
 	Settled  map[message.Kind]int64
+	// Bytes is the size of the events in flight.
+	Bytes int64
+	// Dropped and DeadLettered are what became of those that failed.
+	Dropped, DeadLettered int64
 }
 
 // SettledTotal is the number of messages that have an outcome.
@@ -33,26 +38,44 @@ type ledger struct {
 	mu       sync.Mutex
 	received int64
 	settled  [16]int64 // by message.Kind
+	actions  [8]int64  // by message.OnFailure
+	bytes    int64
 	inFlight message.Set
 }
 
+// receive takes messages in and numbers them.
 func (l *ledger) receive(messages []*message.Message) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.received += int64(len(messages))
 	for _, m := range messages {
+		l.received++
+		m.Sequence = uint64(l.received) //nolint:gosec // a count
+		l.bytes += int64(len(m.Event))
 		l.inFlight.Add(m)
 	}
 }
 
-func (l *ledger) settle(messages []*message.Message) {
+// settle takes messages out and returns their bytes.
+func (l *ledger) settle(messages []*message.Message) (bytes int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, m := range messages {
-		if l.inFlight.Remove(m) {
-			l.settled[m.Outcome().Kind]++
+		if !l.inFlight.Remove(m) {
+			continue
 		}
+		bytes += int64(len(m.Event))
+		o := m.Outcome()
+		l.settled[o.Kind]++
+		l.actions[o.Action]++
 	}
+	l.bytes -= bytes
+	return bytes
+}
+
+func (l *ledger) len() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.inFlight.Len()
 }
 
 // Books returns the pipeline's counts at one instant.
@@ -60,13 +83,37 @@ func (p *Pipeline) Books() Books {
 	l := &p.ledger
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	b := Books{Received: l.received, InFlight: int64(l.inFlight.Len()), Settled: map[message.Kind]int64{}}
+	b := Books{
+		Received: l.received, InFlight: int64(l.inFlight.Len()), Settled: map[message.Kind]int64{}, Bytes: l.bytes,
+		Dropped: l.actions[message.Drop], DeadLettered: l.actions[message.DeadLetter],
+	}
 	for _, kind := range message.Kinds() {
 		if n := l.settled[kind]; n > 0 {
 			b.Settled[kind] = n
 		}
 	}
 	return b
+}
+
+// Waiting is where a pipeline's messages wait that no handler is at work on.
+type Waiting struct {
+	// Batchers is how many wait in each batcher, in open batches and in full ones.
+	Batchers map[string]int
+	// Retries is how many wait for another attempt.
+	Retries int
+	// HaltedPartitions is how many partitions are halted, and HaltedMessages how
+	// many messages wait in them.
+	HaltedPartitions, HaltedMessages int
+}
+
+// Waiting counts what waits; not at one instant.
+func (p *Pipeline) Waiting() Waiting {
+	w := Waiting{Batchers: make(map[string]int, len(p.batchers)), Retries: p.retrier.len()}
+	for name, b := range p.batchers {
+		w.Batchers[name] = b.waiting()
+	}
+	w.HaltedPartitions, w.HaltedMessages = p.gate.stuck()
+	return w
 }
 
 // UnsettledError says which messages had no outcome when the drain's deadline
@@ -105,21 +152,32 @@ func (p *Pipeline) unsettled() error {
 // settle gives messages their outcomes, in order, and tells the source. What
 // comes after the drain's deadline is ignored: those messages have been
 // reported as unsettled.
-func (p *Pipeline) settle(messages []*message.Message, outcomes []message.Outcome) {
-	if len(messages) == 0 || p.halted.Load() {
+func (p *Pipeline) settle(ended []message.Failure) {
+	if len(ended) == 0 || p.halted.Load() {
 		return
 	}
-	for i, m := range messages {
-		if m.Settle(outcomes[i]) && !outcomes[i].OK() {
-			p.logFailure(m)
+	watch := p.watch()
+	messages := make([]*message.Message, len(ended))
+	for i, f := range ended {
+		messages[i] = f.Message
+		if f.Message.Settle(f.Outcome) && !f.Outcome.OK() {
+			p.logFailure(f.Message)
 		}
 	}
-	p.ledger.settle(messages)
+	bytes := p.ledger.settle(messages)
 	p.source.Settle(messages)
+	watch.tell(func(o Observer, took time.Duration) { o.Settled(messages, took) })
+	p.demand.settled(len(messages), bytes)
+	for _, m := range messages {
+		if next := p.gate.next(m); next != nil {
+			p.again(next)
+		}
+	}
+	p.checkDrained()
 }
 
 func (p *Pipeline) logFailure(m *message.Message) {
 	o := m.Outcome()
 	p.log.Error("message failed", "event", m.ID, "position", m.Position, "kind", o.Kind.String(),
-		"reason", o.Reason, "attempt", m.Attempt)
+		"reason", o.Reason, "attempt", m.Attempt, "action", o.Action.String())
 }

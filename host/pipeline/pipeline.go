@@ -8,16 +8,27 @@
 //
 // Nothing is pulled that no processor has asked for. Each processor asks each
 // producer for MaxDemand messages and asks again, in steps of at most MaxDemand
-// - MinDemand, as it hands messages on. A processor hands on only what the
-// batcher takes, and a batcher takes nothing while its batch processors are
-// busy: so a slow sink slows the source.
+// - MinDemand, as it hands messages on. What is handed on waits where it goes:
+// before a batcher whose sink is slow, behind a message of its partition that is
+// to be tried again. So whatever is stuck stalls only what goes the same way,
+// until MaxInFlight messages, or MaxInFlightBytes, are in flight: then nothing
+// more is pulled.
+//
+// # Order
+//
+// None is promised, but for a stage with PartitionBy: there one slot handles all
+// messages with the same value, in the order in which they came, and with
+// RetryConfig.KeepOrder the later ones wait while one is tried again. What a
+// batch handler fails out of the middle of its batch is behind the others of
+// that batch then.
 //
 // # Settlement
 //
 // A message settles once: ok after its batch's output is delivered (without
 // batchers, after it is handled), or failed with the [message.Kind] of what
-// failed it. [Pipeline.Books] balances at every instant: received = settled +
-// in flight.
+// failed it, when it is not to be tried again. One that a handler has made
+// several of settles when all of them have ended, ok if all are. [Pipeline.Books]
+// balances at every instant: received = settled + in flight.
 //
 // # Drain
 //
@@ -35,116 +46,55 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/relayhost/relayhost/host/message"
 )
-
-// Config is the shape of a pipeline. Every field but Logger is required; a host
-// fills in the defaults.
-type Config struct {
-	Name string
-	// Shutdown is the deadline of the whole drain.
-	Shutdown   time.Duration
-	Producer   ProducerConfig
-	Processors ProcessorsConfig
-	// Batchers may be empty: then a message settles when it is handled.
-	Batchers []BatcherConfig
-	// Logger defaults to discarding.
-	Logger *slog.Logger
-}
-
-// ProducerConfig is the shape of the stage that pulls.
-type ProducerConfig struct {
-	// Concurrency is the number of pulls at a time, at least 1.
-	Concurrency int
-}
-
-// ProcessorsConfig is the shape of the stage that handles single messages.
-type ProcessorsConfig struct {
-	// Concurrency is the number of slots, at least 1.
-	Concurrency int
-	// MaxDemand is the most that a slot asks each producer for, at least 1.
-	MaxDemand int
-	// MinDemand is below MaxDemand; their difference is the largest chunk.
-	MinDemand int
-}
-
-// BatcherConfig is the shape of one batcher.
-type BatcherConfig struct {
-	Name string
-	// Concurrency is the number of batches handled at a time, at least 1.
-	Concurrency int
-	// BatchSize is the most messages of a batch, at least 1.
-	BatchSize int
-	// BatchTimeout emits a batch so long after its first message, above 0.
-	BatchTimeout time.Duration
-	Sink         Sink
-}
 
 // Pipeline runs one source through one plugin. Make it with [New].
 type Pipeline struct {
-	config Config
-	source Source
-	plugin Plugin
-	log    *slog.Logger
+	config    Config
+	source    Source
+	plugin    Plugin
+	callbacks Callbacks
+	log       *slog.Logger
 
 	ledger     ledger
+	limiter    *limiter
 	demand     *demand
+	gate       *gate
+	retrier    *retrier
 	processors []*processor
 	batchers   map[string]*batcher
-	// stop is closed when intake ends; halted is set when the drain's deadline
-	// has passed and results count no longer.
-	stop     chan struct{}
-	stopOnce sync.Once
-	halted   atomic.Bool
+	failed     *failedProcessor // nil unless the plugin has handle_failed
+
+	// upstream is how many messages lie before the batchers: dispatched, and
+	// neither ended, sent on nor held back.
+	upstream atomic.Int64
+	// stop is closed when intake ends; draining is set when no producer runs any
+	// more, and drained closed when everything that can settle has.
+	stop      chan struct{}
+	stopOnce  sync.Once
+	draining  atomic.Bool
+	drained   chan struct{}
+	drainOnce sync.Once
+	// halted is set when the drain's deadline has passed and results count no
+	// longer.
+	halted atomic.Bool
 }
 
 // New checks the shape and makes a pipeline of it. Nothing runs until Run.
 func New(config Config, source Source, plugin Plugin) (*Pipeline, error) {
+	config = config.withDefaults()
 	if err := config.validate(); err != nil {
 		return nil, fmt.Errorf("pipeline %q: %w", config.Name, err)
 	}
-	log := config.Logger
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
 	return &Pipeline{
-		config: config, source: source, plugin: plugin,
-		log:  log.With("pipeline", config.Name),
-		stop: make(chan struct{}),
+		config: config, source: source, plugin: plugin, callbacks: plugin.Callbacks(),
+		log:     config.Logger.With("pipeline", config.Name),
+		limiter: newLimiter(config.Producer.RateLimit),
+		gate:    newGate(), retrier: newRetrier(),
+		stop: make(chan struct{}), drained: make(chan struct{}),
 	}, nil
-}
-
-func (c *Config) validate() error {
-	switch p := c.Processors; {
-	case c.Shutdown <= 0:
-		return errors.New("shutdown must be above 0")
-	case c.Producer.Concurrency < 1:
-		return errors.New("producer concurrency must be at least 1")
-	case p.Concurrency < 1:
-		return errors.New("processor concurrency must be at least 1")
-	case p.MaxDemand < 1:
-		return errors.New("max_demand must be at least 1")
-	case p.MinDemand < 0 || p.MinDemand >= p.MaxDemand:
-		return fmt.Errorf("min_demand must be between 0 and %d, below max_demand", p.MaxDemand-1)
-	}
-	return c.validateBatchers()
-}
-
-func (c *Config) validateBatchers() error {
-	names := map[string]bool{}
-	for _, b := range c.Batchers {
-		switch {
-		case names[b.Name]:
-			return fmt.Errorf("batcher %q is there twice", b.Name)
-		case b.Concurrency < 1 || b.BatchSize < 1:
-			return fmt.Errorf("batcher %q: concurrency and batch_size must be at least 1", b.Name)
-		case b.BatchTimeout <= 0:
-			return fmt.Errorf("batcher %q: batch_timeout must be above 0", b.Name)
-		case b.Sink == nil:
-			return fmt.Errorf("batcher %q has no sink", b.Name)
-		}
-		names[b.Name] = true
-	}
-	return nil
 }
 
 // Run makes a handler for every slot, then moves messages until ctx ends or
@@ -187,8 +137,16 @@ func (p *Pipeline) makeHandlers(ctx context.Context) error {
 			b.slots = append(b.slots, h)
 		}
 	}
+	if p.callbacks.HandleFailed {
+		h, err := p.plugin.NewHandler(ctx)
+		if err != nil {
+			return err
+		}
+		p.failed = &failedProcessor{pipeline: p, handler: h, inbox: newInbox[[]message.Failure]()}
+	}
 	slots := p.config.Processors
-	p.demand = newDemand(slots.Concurrency, slots.MaxDemand*p.config.Producer.Concurrency)
+	p.demand = newDemand(slots.Concurrency, slots.MaxDemand*p.config.Producer.Concurrency,
+		p.config.MaxInFlight, p.config.MaxInFlightBytes)
 	for i := range slots.Concurrency {
 		h, err := p.plugin.NewHandler(ctx)
 		if err != nil {
@@ -199,15 +157,24 @@ func (p *Pipeline) makeHandlers(ctx context.Context) error {
 	return nil
 }
 
-func (p *Pipeline) closeHandlers(ctx context.Context) error {
-	var errs []error
+// handlers are those of all slots.
+func (p *Pipeline) handlers() (all []Handler) {
 	for _, s := range p.processors {
-		errs = append(errs, s.handler.Close(ctx))
+		all = append(all, s.handler)
 	}
 	for _, b := range p.batchers {
-		for _, h := range b.slots {
-			errs = append(errs, h.Close(ctx))
-		}
+		all = append(all, b.slots...)
+	}
+	if p.failed != nil {
+		all = append(all, p.failed.handler)
+	}
+	return all
+}
+
+func (p *Pipeline) closeHandlers(ctx context.Context) error {
+	var errs []error
+	for _, h := range p.handlers() {
+		errs = append(errs, h.Close(ctx))
 	}
 	return errors.Join(errs...)
 }
@@ -220,21 +187,52 @@ func (p *Pipeline) start(work context.Context) <-chan error {
 		producers := p.startProducers(work)
 		processors := startAll(p.processors, func(s *processor) { s.run(work) })
 		batchers := p.startBatchers(work)
+		others := p.startOthers(work)
 
-		// Upstream first: a stage ends when the one above it has, and has been
-		// worked off.
+		// Upstream first: nothing more comes in, then all of it works off what
+		// there is, and what is tried again meanwhile.
 		err := producers()
+		p.drain()
+		select {
+		case <-p.drained:
+		case <-work.Done():
+		}
 		for _, s := range p.processors {
 			s.inbox.close()
 		}
 		processors()
 		for _, b := range p.batchers {
-			close(b.in)
+			b.end()
 		}
 		batchers()
+		others()
 		done <- err
 	}()
 	return done
+}
+
+func (p *Pipeline) startBatchers(work context.Context) (wait func()) {
+	var slots []*batchProcessor
+	for _, b := range p.batchers {
+		for i := range b.slots {
+			slots = append(slots, newBatchProcessor(b, i))
+		}
+	}
+	return startAll(slots, func(s *batchProcessor) { s.run(work) })
+}
+
+// startOthers runs what messages that failed go through.
+func (p *Pipeline) startOthers(work context.Context) (end func()) {
+	work, cancel := context.WithCancel(work)
+	var wg sync.WaitGroup
+	wg.Go(func() { p.retrier.run(work, p.again) })
+	if p.failed != nil {
+		wg.Go(func() { p.failed.run(work) })
+	}
+	return func() {
+		cancel()
+		wg.Wait()
+	}
 }
 
 // startAll runs f for each item in a goroutine of its own and returns what

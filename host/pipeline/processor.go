@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/relayhost/relayhost/host/message"
 )
@@ -15,17 +16,18 @@ type processor struct {
 	pipeline *Pipeline
 	index    int
 	handler  Handler
-	inbox    *inbox
+	inbox    *inbox[*message.Message]
 
 	// Of the chunk at hand; reused.
-	done     []*message.Message
-	outcomes []message.Outcome
+	admitted []*message.Message
+	ended    []message.Failure // ok or not
 	forward  map[*batcher][]*message.Message
+	count    struct{ forwarded, failed int }
 }
 
 func newProcessor(p *Pipeline, index int, h Handler) *processor {
 	return &processor{
-		pipeline: p, index: index, handler: h, inbox: newInbox(),
+		pipeline: p, index: index, handler: h, inbox: newInbox[*message.Message](),
 		forward: make(map[*batcher][]*message.Message, len(p.batchers)),
 	}
 }
@@ -38,69 +40,158 @@ func (s *processor) run(work context.Context) {
 			return
 		}
 		for chunk := range slices.Chunk(messages, s.pipeline.chunk()) {
-			if !s.handle(work, chunk) {
+			if s.pipeline.halted.Load() {
 				return
 			}
-			s.pipeline.demand.ask(s.index, len(chunk))
+			s.handle(chunk)
 		}
 		spare = messages
 	}
 }
 
-// handle works a chunk off; it returns false when work is over.
-func (s *processor) handle(work context.Context, chunk []*message.Message) bool {
+// handle works a chunk off, and asks for as many new messages.
+func (s *processor) handle(chunk []*message.Message) {
+	first := 0
 	for _, m := range chunk {
-		if s.pipeline.halted.Load() {
-			return false
+		if !m.Replaced {
+			m.Replaced = true
+			first++
 		}
-		s.handleMessage(m)
 	}
-	s.pipeline.settle(s.done, s.outcomes)
-	s.done, s.outcomes = s.done[:0], s.outcomes[:0]
-	return s.forwardAll(work)
+	watch := s.pipeline.watch()
+	s.count.forwarded, s.count.failed = 0, 0
+	s.process(chunk)
+	watch.tell(func(o Observer, took time.Duration) {
+		o.ChunkHandled(s.index, len(chunk), s.count.forwarded, s.count.failed, took)
+	})
+	s.pipeline.end(s.ended)
+	clear(s.ended)
+	s.ended = s.ended[:0]
+	s.forwardAll()
+	s.pipeline.demand.ask(s.index, first)
+	s.pipeline.leave(len(chunk))
+}
+
+// process prepares and handles messages, but for those whose partition is held
+// back.
+func (s *processor) process(chunk []*message.Message) {
+	if !s.pipeline.callbacks.PrepareMessages {
+		for _, m := range chunk {
+			s.handleMessage(m)
+		}
+		return
+	}
+	admitted := s.admitted[:0]
+	for _, m := range chunk {
+		if s.pipeline.gate.admit(m) {
+			admitted = append(admitted, m)
+		}
+	}
+	s.admitted = nil // process may be called by handleMessage
+	if len(admitted) > 0 {
+		s.prepare(admitted)
+	}
+	clear(admitted)
+	s.admitted = admitted[:0]
+}
+
+// prepare has the plugin see a chunk whole, and handles what it has not failed.
+func (s *processor) prepare(chunk []*message.Message) {
+	patches := s.handler.PrepareMessages(chunk)
+	failed := make([]bool, len(chunk))
+	for i, m := range chunk {
+		if failed[i] = !patches[i].OK(); failed[i] {
+			m.OnFailure = patches[i].OnFailure
+			s.end(m, patches[i].Outcome)
+			continue
+		}
+		m.Apply(&patches[i])
+	}
+	for i, m := range chunk {
+		if !failed[i] {
+			s.handleMessage(m)
+		}
+	}
 }
 
 func (s *processor) handleMessage(m *message.Message) {
+	if s.pipeline.halted.Load() || !s.pipeline.gate.admit(m) {
+		return
+	}
+	watch := s.pipeline.watch()
 	patch := s.handler.HandleMessage(m)
+	watch.tell(func(o Observer, took time.Duration) { o.MessageHandled(s.index, m, patch.Outcome, took) })
 	if !patch.OK() {
+		if patch.OnFailure != message.AsConfigured {
+			m.OnFailure = patch.OnFailure
+		}
 		s.end(m, patch.Outcome)
 		return
 	}
 	m.Apply(&patch)
+	s.route(m, patch.Outputs)
+	// Those that waited behind it come before any other of their partition.
+	if behind := s.pipeline.gate.open(m); behind != nil {
+		s.process(behind)
+	}
+}
+
+// route sends a message, or what was made of it, to its batchers.
+func (s *processor) route(m *message.Message, outputs []message.Output) {
 	if len(s.pipeline.batchers) == 0 {
 		s.end(m, message.Outcome{})
 		return
 	}
+	if len(outputs) == 0 {
+		s.send(m)
+		return
+	}
+	split := m.Split(outputs)
+	for _, output := range split {
+		if s.pipeline.batchers[output.Batcher] == nil {
+			s.end(m, s.pipeline.unknownBatcher(output.Batcher))
+			return
+		}
+	}
+	for _, output := range split {
+		s.send(output)
+	}
+}
+
+func (s *processor) send(m *message.Message) {
 	b, ok := s.pipeline.batchers[m.Batcher]
 	if !ok {
 		s.end(m, s.pipeline.unknownBatcher(m.Batcher))
 		return
 	}
 	s.forward[b] = append(s.forward[b], m)
+	s.count.forwarded++
 }
 
+// end ends a message here. A failure holds its partition back at once if order
+// is to be kept.
 func (s *processor) end(m *message.Message, o message.Outcome) {
-	s.done = append(s.done, m)
-	s.outcomes = append(s.outcomes, o)
+	if !o.OK() {
+		s.count.failed++
+		if !s.pipeline.holdBack(m, o) {
+			return
+		}
+	}
+	s.ended = append(s.ended, message.Failure{Message: m, Outcome: o})
 }
 
-func (s *processor) forwardAll(work context.Context) bool {
+func (s *processor) forwardAll() {
 	for b, messages := range s.forward {
-		if len(messages) == 0 {
-			continue
+		if len(messages) > 0 {
+			b.add(messages)
+			clear(messages)
+			s.forward[b] = messages[:0]
 		}
-		select {
-		case b.in <- messages:
-		case <-work.Done():
-			return false
-		}
-		s.forward[b] = nil
 	}
-	return true
 }
 
 func (p *Pipeline) unknownBatcher(name string) message.Outcome {
 	known := slices.Sorted(maps.Keys(p.batchers))
 	return message.Failed(message.Routing,
-		fmt.Sprintf("no batcher is named %q; the pipeline has: %s", name, strings.Join(known, ", ")))
+		fmt.Sprintf("no batcher is named %.64q; the pipeline has: %s", name, strings.Join(known, ", ")))
 }

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/relayhost/relayhost/host/message"
 )
@@ -29,17 +30,27 @@ func (p *Pipeline) startProducers(work context.Context) (wait func() error) {
 	}
 }
 
-// produce pulls what is asked for until intake ends.
+// produce pulls what is asked for, as far as the rate limit lets it, until
+// intake ends.
 func (p *Pipeline) produce(work context.Context) error {
 	for {
 		n := p.demand.promise(p.stop)
 		if n == 0 {
 			return nil
 		}
-		messages, err := p.source.Pull(work, p.stop, n)
-		p.demand.release(n - len(messages))
+		granted := p.grant(n)
+		if granted == 0 {
+			p.demand.received(n, 0, 0)
+			return nil
+		}
+		watch := p.watch()
+		messages, err := p.source.Pull(work, p.stop, granted)
+		p.limiter.giveBack(granted - len(messages))
+		bytes := sizeOf(messages)
+		p.demand.received(n, len(messages), int64(bytes))
 		if len(messages) > 0 {
-			p.dispatch(messages)
+			watch.tell(func(o Observer, took time.Duration) { o.Pulled(len(messages), bytes, took) })
+			p.receive(messages)
 		}
 		if err != nil {
 			return err
@@ -47,19 +58,84 @@ func (p *Pipeline) produce(work context.Context) error {
 	}
 }
 
-// dispatch hands messages to the processors, the next ones always to the one
-// with the most outstanding demand.
-func (p *Pipeline) dispatch(messages []*message.Message) {
+// grant waits until the rate limit grants some of n messages; it returns 0 when
+// intake ends.
+func (p *Pipeline) grant(n int) int {
+	watch := p.watch()
+	for {
+		granted, wait, changed := p.limiter.take(n)
+		if granted > 0 {
+			if wait > 0 {
+				watch.tell(func(o Observer, took time.Duration) { o.RateLimited(took) })
+			}
+			return granted
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-changed:
+		case <-p.stop:
+			timer.Stop()
+			return 0
+		}
+		timer.Stop()
+	}
+}
+
+func sizeOf(messages []*message.Message) (n int) {
 	for _, m := range messages {
+		n += len(m.Event)
+	}
+	return n
+}
+
+// receive takes messages into the books and hands them to the processors.
+func (p *Pipeline) receive(messages []*message.Message) {
+	for _, m := range messages {
+		m.Begin()
 		m.Attempt = 1
-		m.Batcher = message.DefaultBatcher
+		if by := p.config.Processors.PartitionBy; by != nil {
+			m.Partition = by.Value(m)
+		}
 	}
 	p.ledger.receive(messages)
+	p.enter(len(messages))
+	if p.config.Processors.PartitionBy != nil {
+		p.dispatchByPartition(messages)
+		return
+	}
 	for len(messages) > 0 {
 		i, n := p.demand.assign(min(len(messages), p.chunk()))
-		p.processors[i].inbox.put(messages[:n])
+		p.processors[i].inbox.put(messages[:n]...)
 		messages = messages[n:]
 	}
+}
+
+// dispatchByPartition hands each message to its partition's processor, in the
+// order in which they came.
+func (p *Pipeline) dispatchByPartition(messages []*message.Message) {
+	for len(messages) > 0 {
+		i, n := slot(messages[0].Partition, len(p.processors)), 1
+		for n < len(messages) && slot(messages[n].Partition, len(p.processors)) == i {
+			n++
+		}
+		p.demand.charge(i, n)
+		p.processors[i].inbox.put(messages[:n]...)
+		messages = messages[n:]
+	}
+}
+
+// again hands a message to a processor once more.
+func (p *Pipeline) again(m *message.Message) {
+	m.Begin()
+	p.enter(1)
+	i := 0
+	if p.config.Processors.PartitionBy != nil {
+		i = slot(m.Partition, len(p.processors))
+	} else {
+		i = p.demand.hungriest()
+	}
+	p.processors[i].inbox.put(m)
 }
 
 // chunk is the most messages that a processor works on before it settles,

@@ -3,6 +3,9 @@ package plugin_test
 import (
 	"context"
 	"encoding/binary"
+	"runtime"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -57,9 +60,9 @@ type floor struct {
 
 func newFloor(b *testing.B, input []byte) *floor {
 	b.Helper()
-	runtime := wazero.NewRuntime(b.Context())
-	b.Cleanup(func() { _ = runtime.Close(context.Background()) })
-	instance, err := runtime.Instantiate(b.Context(), module(b, "echo"))
+	engine := wazero.NewRuntime(b.Context())
+	b.Cleanup(func() { _ = engine.Close(context.Background()) })
+	instance, err := engine.Instantiate(b.Context(), module(b, "echo"))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -78,4 +81,30 @@ func (f *floor) call(b *testing.B) {
 		b.Fatal("no output")
 	}
 	f.output = append([]byte(nil), view...)
+}
+
+// BenchmarkCollection is a garbage collection beside two guests that spin: on
+// two processors there is none left for it but what they give up at each slice.
+func BenchmarkCollection(b *testing.B) {
+	engine, _ := open(b, plugin.Options{})
+	p := load(b, engine, module(b, "puppet"), plugin.Settings{
+		Limits: plugin.Limits{Message: plugin.Limit{Deadline: time.Hour, Fuel: 1 << 60}},
+	})
+	var spinning sync.WaitGroup
+	defer spinning.Wait()
+	for range 2 {
+		slot := newSlot(b, p)
+		spinning.Go(func() { slot.HandleMessage(order(cmdSpin)) })
+		defer slot.Interrupt()
+	}
+	var times []time.Duration
+	for b.Loop() {
+		began := time.Now()
+		runtime.GC()
+		times = append(times, time.Since(began))
+	}
+	b.StopTimer()
+	slices.Sort(times)
+	b.ReportMetric(times[len(times)/2].Seconds()*1e3, "ms-p50")
+	b.ReportMetric(times[len(times)-1].Seconds()*1e3, "ms-max")
 }

@@ -31,7 +31,7 @@ func (f *fault) outcome() message.Outcome {
 
 // unavailable is the fault of a message that no call was made for.
 func unavailable(last *fault) *fault {
-	return &fault{kind: message.Unavailable, reason: "the plugin was at rest, since it failed all the time: " + last.reason}
+	return &fault{kind: message.Unavailable, reason: "the call was not made, since the plugin fails all the time: " + last.reason}
 }
 
 // during says at which step of an instance's life the fault happened.

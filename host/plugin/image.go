@@ -34,7 +34,6 @@ func newImage(in *instance, memory *linearMemory, globals int) *image {
 	for i := range globals {
 		im.save(in.module.ExportedGlobal(meter.ExportGlobal + strconv.Itoa(i)))
 	}
-	im.save(in.module.ExportedGlobal(meter.ExportStack))
 	im.save(in.module.ExportedGlobal(meter.ExportDenied))
 	return im
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 
 	"github.com/relayhost/relayhost/abi"
@@ -33,7 +34,7 @@ func defineImports(ctx context.Context, runtime wazero.Runtime) error {
 	for name, typ := range fixedStreams {
 		wasi.NewFunctionBuilder().WithGoFunction(api.GoFunc(notSupported), apiTypes(typ.Params), apiTypes(typ.Results)).Export(name)
 	}
-	_, err = wasi.Instantiate(ctx)
+	_, err = wasi.Instantiate(experimental.WithFunctionListenerFactory(ctx, bounded{}))
 	return err
 }
 
@@ -44,6 +45,9 @@ var fixedStreams = map[string]wasm.FuncType{
 	"fd_close":            {Params: i32s(1), Results: i32s(1)},
 	"fd_renumber":         {Params: i32s(2), Results: i32s(1)},
 	"fd_fdstat_set_flags": {Params: i32s(2), Results: i32s(1)},
+	"fd_filestat_set_times": {
+		Params: []wasm.ValueType{wasm.I32, wasm.I64, wasm.I64, wasm.I32}, Results: i32s(1),
+	},
 }
 
 // notSupported answers ENOTSUP.

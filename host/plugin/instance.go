@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"math"
+	"time"
 
 	"github.com/tetratelabs/wazero/api"
 
@@ -24,9 +25,10 @@ type instance struct {
 	stdout, stderr lineWriter
 	module         api.Module
 	memory         api.Memory
-	denied         api.Global // 1 once the guest was refused memory
-	ready          uint32     // the memory's size when the instance was ready, in bytes
-	image          *image     // the state when the instance was ready, if it is to be put back
+	denied         api.Global    // 1 once the guest was refused memory
+	took           time.Duration // to make it
+	ready          uint32        // the memory's size when the instance was ready, in bytes
+	image          *image        // the state when the instance was ready, if it is to be put back
 
 	buffer, teardown                                          api.Function
 	handleMessage, handleBatch, prepareMessages, handleFailed api.Function
@@ -58,10 +60,10 @@ func (s *Slot) newInstance() (*instance, *fault) {
 	log.call = "start"
 	in.start(in.limits.Start)
 	in.world.begin("")
-	ctx, memory := in.ctx, (*linearMemory)(nil)
-	if p.restore {
-		ctx, memory = withMemory(ctx)
-	}
+	began := time.Now()
+	// Outside Go's heap, so that a plugin that wears out instances brings no
+	// garbage collections upon others, and a memory grows without a copy.
+	ctx, memory := withMemory(in.ctx)
 	err := guard(func() (err error) {
 		config := in.world.config().WithStdout(&in.stdout).WithStderr(&in.stderr)
 		in.module, err = p.code.runtime.InstantiateModule(ctx, p.code.CompiledModule, config)
@@ -77,8 +79,10 @@ func (s *Slot) newInstance() (*instance, *fault) {
 		in.close()
 		return nil, f
 	}
-	in.ready = in.memory.Size()
-	in.image = newImage(in, memory, p.globals)
+	in.ready, in.took = in.memory.Size(), time.Since(began)
+	if p.restore {
+		in.image = newImage(in, memory, p.globals)
+	}
 	return in, nil
 }
 

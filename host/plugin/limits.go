@@ -3,6 +3,8 @@ package plugin
 import (
 	"cmp"
 	"time"
+
+	"github.com/relayhost/relayhost/host/plugin/meter"
 )
 
 // Limit is what one call may use. What goes beyond costs the call its message
@@ -117,4 +119,13 @@ func (l ModuleLimits) withDefaults() ModuleLimits {
 
 func (l Limit) or(d Limit) Limit {
 	return Limit{Deadline: cmp.Or(l.Deadline, d.Deadline), Fuel: cmp.Or(l.Fuel, d.Fuel)}
+}
+
+// meter is what the meter holds of the limits, which must be filled in.
+func (l *Limits) meter() meter.Limits {
+	return meter.Limits{
+		MemoryPages: l.MemoryPages, TableElements: l.TableElements,
+		Nesting: uint32(l.Module.Nesting), Locals: uint32(l.Module.Locals), //nolint:gosec // the configuration has bounds
+		FunctionSize: uint32(l.Module.FunctionSize), //nolint:gosec // likewise
+	}
 }

@@ -103,9 +103,9 @@ func (p *Plugin) compile(ctx context.Context, file []byte) error {
 	if err := p.inspect(file); err != nil {
 		return p.unmetered(err)
 	}
-	metered, err := meter.Rewrite(file, meter.Limits{
-		MemoryPages: limits.MemoryPages, TableElements: limits.TableElements, ExportGlobals: p.restore,
-	})
+	meterLimits := limits.meter()
+	meterLimits.ExportGlobals = p.restore
+	metered, err := meter.Rewrite(file, meterLimits)
 	if err != nil {
 		return p.unmetered(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/tetratelabs/wazero/api"
 
@@ -31,7 +32,8 @@ type Slot struct {
 
 	instance *instance // nil after a failure
 	spares   []*spare  // the oldest first; none until the first failure
-	spent    uint64    // fuel of the last call
+	pace     pace
+	spent    uint64 // fuel of the last call
 
 	// interrupted ends the call that runs, and those to come; stop, closed with
 	// it, the waits between them.
@@ -151,6 +153,9 @@ func (s *Slot) acquire() *fault {
 		if s.instance != nil {
 			return nil
 		}
+		if !s.wait(s.pace.delay()) {
+			return unavailable(&fault{reason: "it was interrupted"})
+		}
 		instance, f := s.takeSpare()
 		if f == nil {
 			s.instance = instance
@@ -159,6 +164,21 @@ func (s *Slot) acquire() *fault {
 		}
 		// What cannot be started wants a rest at once.
 		s.plugin.breaker.failed(f, s.plugin.breaker.limit)
+	}
+}
+
+// wait reports whether d passed before the slot was interrupted.
+func (s *Slot) wait(d time.Duration) bool {
+	if d <= 0 {
+		return true
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-s.stop:
+		return false
 	}
 }
 
@@ -178,6 +198,7 @@ func (s *Slot) release(f *fault) {
 }
 
 func (s *Slot) discard() {
+	s.pace.charge(s.instance.took, s.instance.memory.Size()+s.instance.gauge.Stack())
 	s.instance.close()
 	s.instance = nil
 	s.replenish()

@@ -6,6 +6,10 @@ import (
 	"unicode/utf8"
 )
 
+// Printable makes one line that can be shown of a guest's text: what does not
+// print is escaped, and it is cut at limit bytes.
+func Printable(text string, limit int) string { return printable(text, limit) }
+
 // printable makes a line of the host's own out of a guest's text, so that no
 // guest can forge one: it replaces what is not UTF-8, escapes what does not
 // print (line breaks, terminal sequences, changes of direction), and cuts at

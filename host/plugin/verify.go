@@ -12,6 +12,10 @@ import (
 // maxProblems bounds a refusal's length.
 const maxProblems = 20
 
+// maxTables is how many tables a module may have, each of which may have as many
+// elements as a table may.
+const maxTables = 16
+
 // Requirements is what [Verify] asks of a module beyond the ABI.
 type Requirements struct {
 	// Batch: the pipeline has batchers, so handle_batch is required.
@@ -91,15 +95,20 @@ func i32s(n int) []wasm.ValueType {
 type check struct {
 	module  *wasm.Module
 	refusal *Refusal
+	more    int // problems beyond maxProblems
 }
 
 func (c *check) problem(format string, args ...any) {
+	if len(c.refusal.Problems) == maxProblems {
+		c.more++
+		return
+	}
 	c.refusal.Problems = append(c.refusal.Problems, fmt.Sprintf(format, args...))
 }
 
 func (c *check) bounded() *Refusal {
-	if more := len(c.refusal.Problems) - maxProblems; more > 0 {
-		c.refusal.Problems = append(c.refusal.Problems[:maxProblems], fmt.Sprintf("… and %d more", more))
+	if c.more > 0 {
+		c.refusal.Problems = append(c.refusal.Problems, fmt.Sprintf("… and %d more", c.more))
 	}
 	return c.refusal
 }
@@ -212,6 +221,9 @@ func (c *check) memory(limit uint32) {
 func (c *check) size(l *Limits) {
 	if n := len(c.module.Functions); n > l.Module.Functions {
 		c.problem("the module has %d functions, and the limit is %d", n, l.Module.Functions)
+	}
+	if n := len(c.module.Tables); n > maxTables {
+		c.problem("the module has %d tables, and the limit is %d", n, maxTables)
 	}
 	for i, t := range c.module.Tables {
 		if t.Limits.Min > uint64(l.TableElements) {

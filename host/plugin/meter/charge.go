@@ -10,11 +10,11 @@ func (g *Gauge) Charge(units uint64) {
 	if g.count == nil {
 		return // while the start function runs, the count cannot be reached
 	}
-	count := int64(g.count.Get()) - int64(min(units, maxCharge)) //nolint:gosec // bounded
-	if count < 0 {
-		count = g.refill(count)
+	stack, left := g.count.Get()&stackMask, g.left()-int64(min(units, maxCharge)) //nolint:gosec // bounded
+	if left < 0 {
+		left = g.refill(left)
 	}
-	g.count.Set(uint64(count)) //nolint:gosec // a count
+	g.count.Set(uint64(left)<<unitShift | stack) //nolint:gosec // a count
 }
 
 // Yield lets others run on behalf of the call, which ends if its time is over.
@@ -25,4 +25,4 @@ func (g *Gauge) Yield() {
 
 // maxCharge is the most that is charged at once, so that the count cannot
 // overflow.
-const maxCharge = 1 << 40
+const maxCharge = 1 << 32

@@ -7,8 +7,8 @@ import (
 )
 
 // ownLocals is how many locals of type i64 the meter adds to a function: the
-// count, and at the entry the stack.
-const ownLocals = 2
+// count.
+const ownLocals = 1
 
 // mode is where the count is while code runs.
 type mode uint8
@@ -25,8 +25,8 @@ const (
 // label is one open block while a body is rewritten.
 type label struct {
 	depth int // how many labels are open within it: its place in the new code
-	// tight: the block is a tight loop, which another loop of ours is around.
-	tight bool
+	// tight is what an iteration takes if the block is a tight loop.
+	tight int64
 }
 
 // emitter writes one function's metered body.
@@ -37,7 +37,7 @@ type emitter struct {
 	out   []byte
 	body  []byte // the original
 	local uint32 // the first of the meter's locals
-	frame uint64 // an estimate of the function's frame in bytes, 0 for a leaf
+	frame int64  // an estimate of the function's frame, 0 for a leaf
 	mode  mode
 
 	labels    []label
@@ -46,6 +46,7 @@ type emitter struct {
 	nextBlock int
 	tightAt   int // len(labels) at the tight loop that is open
 	head      uint64
+	looked    bool // on the path to here, of a small function
 }
 
 func newEmitter(r *rewriter, a *analysis, typ wasm.FuncType, locals uint32) *emitter {
@@ -60,7 +61,10 @@ func newEmitter(r *rewriter, a *analysis, typ wasm.FuncType, locals uint32) *emi
 // from a global costs as much as to put the count there before a call and to
 // fetch it behind.
 func (a *analysis) prefersLocal() bool {
-	return !a.small() && (len(a.loops) > 0 && a.leaf() || len(a.charges) > 2*a.calls)
+	if a.leaf() {
+		return len(a.loops) > 0
+	}
+	return a.charged() > 2*a.calls
 }
 
 // wrapped reports whether the body stands in a block, behind which there is
@@ -89,27 +93,15 @@ func (e *emitter) rewrite(code *wasm.Code) ([]byte, error) {
 // enter writes what a function begins with: it takes the first block's units
 // and the frame, and looks whether both are to be had.
 func (e *emitter) enter() {
-	first := e.charges[0].units
 	e.nextBlock = 1
-	switch {
-	case e.small():
-		e.take(first)
-	case e.frame > 0:
-		e.global(opGlobalGet, e.stack).i64(int64(e.frame)).op(opI64Sub).localOp(opLocalTee, e.local+1).global(opGlobalSet, e.stack)
-		e.global(opGlobalGet, e.fuel).i64(int64(first)).op(opI64Sub).localOp(opLocalTee, e.local)
-		if e.mode == inGlobal {
-			e.global(opGlobalSet, e.fuel)
-			e.localOp(opLocalGet, e.local)
-		}
-		e.localOp(opLocalGet, e.local+1).op(opI64Or)
-		e.i64(0).op(opI64LtS, opIf, blockEmpty)
-		e.outside(func() { e.call(e.slow) })
-		e.op(opEnd)
-	case e.mode == inLocal:
-		e.global(opGlobalGet, e.fuel).localOp(opLocalSet, e.local)
-		e.takeAndLook(first)
-	default:
-		e.takeAndLook(first)
+	if e.mode == inLocal {
+		e.global(opGlobalGet, e.count).localOp(opLocalSet, e.local)
+	}
+	taken := int64(e.charges[0].units)<<unitShift + e.frame
+	if e.entryLook() {
+		e.takeAndLook(taken)
+	} else {
+		e.take(taken)
 	}
 	if e.wrapped() {
 		e.op(opBlock)
@@ -123,12 +115,16 @@ func (e *emitter) leave() {
 		return
 	}
 	e.op(opEnd)
-	if e.mode == inLocal {
-		e.localOp(opLocalGet, e.local).global(opGlobalSet, e.fuel)
-	}
+	e.giveBack()
+}
+
+// giveBack returns the frame, and the count to the global.
+func (e *emitter) giveBack() {
+	e.get()
 	if e.frame > 0 {
-		e.global(opGlobalGet, e.stack).i64(int64(e.frame)).op(opI64Add).global(opGlobalSet, e.stack)
+		e.i64(e.frame).op(opI64Add)
 	}
+	e.global(opGlobalSet, e.count)
 }
 
 // blocks charges the basic block that begins here, if one does.
@@ -136,50 +132,72 @@ func (e *emitter) blocks(at int) {
 	for e.nextBlock < len(e.charges) && e.charges[e.nextBlock].at == at {
 		c := e.charges[e.nextBlock]
 		e.nextBlock++
+		units := int64(c.units) << unitShift
 		switch {
 		case e.head > 0: // a loop's head has charged it
 		case c.look:
-			e.takeAndLook(c.units)
+			e.takeAndLook(units)
 		default:
-			e.take(c.units)
+			e.take(units)
 		}
 		e.head = 0
 	}
 }
 
-// take charges units without a look.
-func (e *emitter) take(units uint64) {
+// take takes from the count without a look.
+func (e *emitter) take(n int64) {
 	switch {
-	case units == 0:
+	case n == 0:
 	case e.mode == inGlobal:
-		e.global(opGlobalGet, e.fuel).i64(int64(units)).op(opI64Sub).global(opGlobalSet, e.fuel)
+		e.global(opGlobalGet, e.count).i64(n).op(opI64Sub).global(opGlobalSet, e.count)
 	default:
-		e.localOp(opLocalGet, e.local).i64(int64(units)).op(opI64Sub).localOp(opLocalSet, e.local)
+		e.localOp(opLocalGet, e.local).i64(n).op(opI64Sub).localOp(opLocalSet, e.local)
 	}
 }
 
-// takeAndLook charges units and calls out if they are not to be had.
-func (e *emitter) takeAndLook(units uint64) {
+// takeAndLook takes from the count and calls out if there is not as much.
+func (e *emitter) takeAndLook(n int64) {
 	if e.mode == inGlobal {
-		e.global(opGlobalGet, e.fuel).i64(int64(units)).op(opI64Sub).localOp(opLocalTee, e.local).global(opGlobalSet, e.fuel)
-		e.localOp(opLocalGet, e.local).i64(0).op(opI64LtS, opIf, blockEmpty).call(e.slow).op(opEnd)
-		return
+		e.global(opGlobalGet, e.count).i64(n).op(opI64Sub).localOp(opLocalTee, e.local).global(opGlobalSet, e.count)
+		e.localOp(opLocalGet, e.local)
+	} else {
+		e.localOp(opLocalGet, e.local).i64(n).op(opI64Sub).localOp(opLocalTee, e.local)
 	}
-	e.localOp(opLocalGet, e.local).i64(int64(units)).op(opI64Sub).localOp(opLocalTee, e.local)
-	e.i64(0).op(opI64LtS, opIf, blockEmpty)
-	e.outside(func() { e.call(e.slow) })
+	e.look()
+}
+
+// look calls out if the count on the stack shows that fuel or stack is used up.
+func (e *emitter) look() {
+	if e.frame > 0 {
+		e.i64(exhausted).op(opI64And, opI64Eqz)
+	} else {
+		e.i64(0).op(opI64GeS)
+	}
+	e.op(opIf, blockEmpty, opElse)
+	e.beside(func() { e.call(e.slow) })
 	e.op(opEnd)
 }
 
-// outside has the count in the global while another function runs.
+// outside has the count in the global while another function runs. A function
+// that has not looked at the count when it began does now, once on each path.
 func (e *emitter) outside(run func()) {
+	if e.small() && !e.looked {
+		e.looked = true
+		e.get()
+		e.look()
+	}
+	e.beside(run)
+}
+
+// beside has the count in the global while another function runs.
+func (e *emitter) beside(run func()) {
 	if e.mode == inGlobal {
 		run()
 		return
 	}
 	e.store()
 	run()
-	e.global(opGlobalGet, e.fuel).localOp(opLocalSet, e.local)
+	e.global(opGlobalGet, e.count).localOp(opLocalSet, e.local)
 }
 
 // instruction writes one instruction, or what stands in its place.
@@ -190,8 +208,8 @@ func (e *emitter) instruction(in *instruction) {
 		e.push(label{})
 	case opLoop:
 		e.loop(in)
-	case opEnd:
-		e.end(in)
+	case opElse, opEnd:
+		e.close(in)
 	case opBr:
 		e.br(in.index)
 	case opBrIf:
@@ -251,13 +269,13 @@ func (e *emitter) push(l label) {
 //	  if count < units: call out
 //	  loop          ;; the module's
 //	    count -= units
-//	    if count < 0: count += units; branch to ours
+//	    if count >= 0: what the module has
+//	    else: count += units; branch to ours
 func (e *emitter) loop(in *instruction) {
 	l := e.loops[e.nextLoop]
-	units := e.charges[l.head].units
-	tight := l.tight && units > 0
-	if tight {
-		e.tightHead(in, int64(units))
+	units := int64(e.charges[l.head].units) << unitShift
+	if l.tight && units > 0 {
+		e.tightHead(in, units)
 	} else {
 		e.copyOf(in)
 		e.push(label{})
@@ -271,23 +289,42 @@ func (e *emitter) tightHead(in *instruction, units int64) {
 	if e.mode == inGlobal {
 		e.mode = inLoop
 		e.tightAt = len(e.labels)
-		e.global(opGlobalGet, e.fuel).localOp(opLocalSet, e.local)
+		e.global(opGlobalGet, e.count).localOp(opLocalSet, e.local)
 	}
 	e.copyOf(in)
 	e.depth++
 	e.localOp(opLocalGet, e.local).i64(units).op(opI64LtS, opIf, blockEmpty)
-	e.localOp(opLocalGet, e.local).i64(units).op(opI64Sub).global(opGlobalSet, e.fuel).call(e.slow)
-	e.global(opGlobalGet, e.fuel).i64(units).op(opI64Add).localOp(opLocalSet, e.local)
+	e.localOp(opLocalGet, e.local).i64(units).op(opI64Sub).global(opGlobalSet, e.count).call(e.slow)
+	e.global(opGlobalGet, e.count).i64(units).op(opI64Add).localOp(opLocalSet, e.local)
 	e.op(opEnd)
 	e.copyOf(in)
-	e.push(label{tight: true})
+	e.push(label{tight: units})
 	e.localOp(opLocalGet, e.local).i64(units).op(opI64Sub).localOp(opLocalTee, e.local)
-	e.i64(0).op(opI64LtS, opIf, blockEmpty)
-	e.localOp(opLocalGet, e.local).i64(units).op(opI64Add).localOp(opLocalSet, e.local)
-	e.op(opBr).u32(2).op(opEnd)
+	e.i64(0).op(opI64GeS, opIf)
+	e.out = append(e.out, e.body[in.start+1:in.end]...)
+	e.depth++
 }
 
-func (e *emitter) end(in *instruction) {
+// tightEnd ends a tight loop.
+func (e *emitter) tightEnd(units int64) {
+	e.op(opElse)
+	e.localOp(opLocalGet, e.local).i64(units).op(opI64Add).localOp(opLocalSet, e.local)
+	e.op(opBr).u32(2).op(opEnd, opEnd, opEnd)
+	e.depth -= 3
+	if e.mode == inLoop && len(e.labels) == e.tightAt {
+		e.store()
+		e.mode = inGlobal
+	}
+}
+
+// close ends an arm or a block: what follows may come from where nothing has
+// looked at the count.
+func (e *emitter) close(in *instruction) {
+	e.looked = false
+	if in.op == opElse {
+		e.copyOf(in)
+		return
+	}
 	l := e.labels[len(e.labels)-1]
 	e.labels = e.labels[:len(e.labels)-1]
 	if len(e.labels) == 0 {
@@ -295,21 +332,25 @@ func (e *emitter) end(in *instruction) {
 		e.op(opEnd)
 		return
 	}
-	e.copyOf(in)
-	e.depth--
-	if !l.tight {
+	if l.tight > 0 {
+		e.tightEnd(l.tight)
 		return
 	}
-	e.op(opEnd)
+	e.copyOf(in)
 	e.depth--
-	if e.mode == inLoop && len(e.labels) == e.tightAt {
-		e.store()
-		e.mode = inGlobal
+}
+
+// get pushes the count.
+func (e *emitter) get() {
+	if e.mode == inGlobal {
+		e.global(opGlobalGet, e.count)
+		return
 	}
+	e.localOp(opLocalGet, e.local)
 }
 
 // store puts the count back into the global.
-func (e *emitter) store() { e.localOp(opLocalGet, e.local).global(opGlobalSet, e.fuel) }
+func (e *emitter) store() { e.localOp(opLocalGet, e.local).global(opGlobalSet, e.count) }
 
 // target is the new depth of a label.
 func (e *emitter) target(depth uint32) uint32 {
@@ -362,10 +403,11 @@ func (e *emitter) ret() {
 
 // tailCall gives the frame back before the call that takes its place.
 func (e *emitter) tailCall(in *instruction) {
-	if e.mode == inLocal {
-		e.store()
+	if e.small() && !e.looked {
+		e.get()
+		e.look()
 	}
-	e.global(opGlobalGet, e.stack).i64(int64(e.frame)).op(opI64Add).global(opGlobalSet, e.stack)
+	e.giveBack()
 	if in.op == opReturnCall {
 		e.op(opReturnCall).u32(e.index.shift(in.index))
 		return

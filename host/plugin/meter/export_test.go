@@ -32,11 +32,11 @@ func (r *rewriter) naively(code *wasm.Code, typ wasm.FuncType) error {
 	for _, group := range code.Locals {
 		locals += uint64(group.Count)
 	}
-	a, err := analyse(code, r.index, locals)
+	a, err := analyse(code, r.index, locals, r.limits.Nesting)
 	if err != nil {
 		return err
 	}
-	e := newEmitter(r, &analysis{charges: []charge{{}}, loops: make([]loop, len(a.loops)), calls: 1}, typ, uint32(locals))
+	e := newEmitter(r, &analysis{charges: []charge{{}}, loops: make([]loop, len(a.loops)), calls: 1, units: longRun}, typ, uint32(locals))
 	e.frame = 8
 	e.body = code.Body
 	e.enter()
@@ -45,7 +45,7 @@ func (r *rewriter) naively(code *wasm.Code, typ wasm.FuncType) error {
 	in, reader := instruction{}, wasm.NewReader(code.Body, 0)
 	for len(e.labels) > 0 {
 		next(reader, &in)
-		e.take(in.cost(r.index.imports))
+		e.take(int64(in.cost(r.index)) << unitShift)
 		e.instruction(&in)
 	}
 	code.Body = e.out

@@ -27,7 +27,7 @@ const (
 	// gauge: some 50 µs.
 	DefaultSlice = 100_000
 	// yieldEvery is how often a running call lets others run.
-	yieldEvery = time.Millisecond
+	yieldEvery = time.Millisecond / 4
 	// sleepStep is how long an interruption of a sleep may take.
 	sleepStep = 5 * time.Millisecond
 )
@@ -51,6 +51,7 @@ type gaugeKey struct{}
 type Gauge struct {
 	slice int64
 	count api.MutableGlobal // nil until the instance is bound
+	stack uint64            // the count's part that is the stack, when a call begins
 
 	budget      int64 // units that may still be granted
 	granted     int64 // units granted since Start
@@ -60,14 +61,14 @@ type Gauge struct {
 	interrupted *atomic.Bool
 }
 
-// NewGauge makes a gauge with slices of so many units; 0 means DefaultSlice.
-// Setting interrupted, from any goroutine, ends the call that runs and those to
+// NewGauge makes a gauge with slices of so many units, at most 2^40; 0 means
+// DefaultSlice. Setting interrupted, from any goroutine, ends the call that runs and those to
 // come.
 func NewGauge(slice int64, interrupted *atomic.Bool) *Gauge {
 	if slice <= 0 {
 		slice = DefaultSlice
 	}
-	return &Gauge{slice: slice, interrupted: interrupted}
+	return &Gauge{slice: min(slice, 1<<40), interrupted: interrupted}
 }
 
 // Context is the context to instantiate a module with, and to call it with:
@@ -79,12 +80,15 @@ func (g *Gauge) Context(ctx context.Context) context.Context {
 // Bind tells the gauge the instance's count. Until then it has none to read,
 // as while the module's start function runs.
 func (g *Gauge) Bind(module api.Module) {
-	g.count, _ = module.ExportedGlobal(ExportFuel).(api.MutableGlobal)
+	g.count, _ = module.ExportedGlobal(ExportCount).(api.MutableGlobal)
+	if g.count != nil {
+		g.stack = g.count.Get() & stackMask
+	}
 }
 
 // Start begins a call with a budget of fuel, in units, and a time limit, from
 // now on. It reads no clock: a call that is over within its first slice needs
-// none.
+// none. The call has the whole stack, whatever became of the one before.
 func (g *Gauge) Start(fuel uint64, limit time.Duration) {
 	g.budget = int64(min(fuel, math.MaxInt64/4)) //nolint:gosec // bounded
 	g.granted, g.limit, g.deadline = 0, limit, time.Time{}
@@ -93,21 +97,35 @@ func (g *Gauge) Start(fuel uint64, limit time.Duration) {
 	}
 	// What is left of the last call's slice is this call's, unless that is more
 	// than it may have.
-	left := int64(g.count.Get()) //nolint:gosec // a count
+	left := g.left()
 	if left < 0 || left > g.budget {
 		left = min(g.budget, g.slice)
-		g.count.Set(uint64(left)) //nolint:gosec // a count
 	}
+	g.count.Set(uint64(left)<<unitShift | g.stack) //nolint:gosec // a count
 	g.granted, g.budget = left, g.budget-left
 }
 
+// left is how many units of the slice are left, below zero if it is overdrawn.
+func (g *Gauge) left() int64 { return int64(g.count.Get()) >> unitShift } //nolint:gosec // a count
+
 // Spent is how many units the call has been charged so far. Of a call that
-// trapped, what a loop had counted since it was entered may be missing.
+// failed, what a loop had counted since it was entered may be missing, and what
+// would have followed may be in it: the same in every run, but not exact.
 func (g *Gauge) Spent() uint64 {
 	if g.count == nil {
 		return uint64(g.granted) //nolint:gosec // a sum of slices
 	}
-	return uint64(max(g.granted-int64(g.count.Get()), 0)) //nolint:gosec // a count
+	return uint64(max(g.granted-g.left(), 0)) //nolint:gosec // a count
+}
+
+// Stack is how many bytes of stack a call has not given back, by the meter's
+// estimate: what it had when it failed, 0 after one that returned.
+func (g *Gauge) Stack() uint32 {
+	if g.count == nil {
+		return 0
+	}
+	left := int32(g.count.Get()<<(64-unitShift)>>32) >> (32 - unitShift) //nolint:gosec // the stack's bits, with their sign
+	return uint32(int32(g.stack)-left) * stackUnit                       //nolint:gosec // at most 32 MiB twice
 }
 
 // Sleep waits on behalf of the call, which ends if the wait outlasts it. Its
@@ -139,10 +157,11 @@ func refillCall(ctx context.Context, _ api.Module, stack []uint64) {
 		panic(errUnmetered)
 	}
 	count := int64(stack[0]) //nolint:gosec // a count may be negative
-	if count == outOfStack {
+	if count&stackSign != 0 {
 		panic(ErrStack)
 	}
-	stack[0] = uint64(g.refill(count)) //nolint:gosec // a count
+	units := count >> unitShift
+	stack[0] = uint64(count + (g.refill(units)-units)<<unitShift) //nolint:gosec // a count
 }
 
 // refill grants as many slices as bring the count to zero or above.

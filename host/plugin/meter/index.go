@@ -10,19 +10,80 @@ import (
 // meter adds to it. An index beyond would reach the meter's own.
 type moduleIndex struct {
 	types   []wasm.FuncType
-	imports uint32 // imported functions
+	own     []uint32 // the type of each function, the imports first
+	imports uint32   // imported functions
 	funcs   uint32
 	globals uint32
+	// indirectImports: an imported function can be called through a table.
+	indirectImports bool
 }
 
 func newModuleIndex(m *wasm.Module) *moduleIndex {
 	imports := m.Imported(wasm.KindFunc)
 	return &moduleIndex{
 		types:   slices.Clip(m.Types),
+		own:     functionTypes(m),
 		imports: imports,
 		funcs:   imports + uint32(len(m.Functions)),
 		globals: m.Imported(wasm.KindGlobal) + uint32(len(m.Globals)),
+
+		indirectImports: indirectImports(m, imports),
 	}
+}
+
+// indirectImports reports whether a reference to an imported function can come
+// to lie in a table: from a segment or a global, or by ref.func, which wants the
+// function named in one of these or exported.
+func indirectImports(m *wasm.Module, imports uint32) (found bool) {
+	see := func(f uint32) uint32 {
+		found = found || f < imports
+		return f
+	}
+	for i := range m.Elements {
+		for _, f := range m.Elements[i].Funcs {
+			see(f)
+		}
+		for _, e := range m.Elements[i].Exprs {
+			e.Funcs(see)
+		}
+	}
+	for i := range m.Globals {
+		m.Globals[i].Init.Funcs(see)
+	}
+	for _, e := range m.Exports {
+		if e.Kind == wasm.KindFunc {
+			see(e.Index)
+		}
+	}
+	return found
+}
+
+func functionTypes(m *wasm.Module) (types []uint32) {
+	for i := range m.Imports {
+		if m.Imports[i].Kind == wasm.KindFunc {
+			types = append(types, m.Imports[i].Func)
+		}
+	}
+	return append(types, m.Functions...)
+}
+
+// functionShape is the type of a function that there is.
+func (m *moduleIndex) functionShape(f uint32) wasm.FuncType {
+	if t := m.own[f]; int64(t) < int64(len(m.types)) {
+		return m.types[t]
+	}
+	return wasm.FuncType{} // not valid, which is found elsewhere
+}
+
+// blockShape is how many values a block takes and leaves.
+func (m *moduleIndex) blockShape(block int64) operandBlock {
+	switch {
+	case block == blockEmpty-0x80:
+		return operandBlock{}
+	case block < 0:
+		return operandBlock{results: 1}
+	}
+	return operandBlock{params: len(m.types[block].Params), results: len(m.types[block].Results)}
 }
 
 // check fails the reader for an index that the module has nothing for.

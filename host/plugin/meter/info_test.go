@@ -98,11 +98,11 @@ func TestExportGlobals(t *testing.T) {
 	}
 }
 
-// globals are the values of those that the meter exports, its stack among them.
+// globals are the values of those that the meter exports.
 func (g *guest) globals(t *testing.T, n int) map[api.MutableGlobal]uint64 {
 	t.Helper()
 	values := map[api.MutableGlobal]uint64{}
-	names := []string{meter.ExportStack}
+	var names []string
 	for i := range n {
 		names = append(names, meter.ExportGlobal+strconv.Itoa(i))
 	}

@@ -20,6 +20,7 @@ const (
 	opReturnCall         = 0x12
 	opReturnCallIndirect = 0x13
 	opDrop               = 0x1a
+	opSelect             = 0x1b
 	opSelectTyped        = 0x1c
 	opLocalGet           = 0x20
 	opLocalSet           = 0x21
@@ -36,14 +37,16 @@ const (
 	opI32Eq              = 0x46
 	opI32GtU             = 0x4b
 	opI32LeU             = 0x4d
+	opI64Eqz             = 0x50
 	opI64LtS             = 0x53
+	opI64GeS             = 0x59
 	opI64GtU             = 0x56
 	opI32Add             = 0x6a
 	opI32Sub             = 0x6b
 	opI64Add             = 0x7c
 	opI64Sub             = 0x7d
 	opI64Mul             = 0x7e
-	opI64Or              = 0x84
+	opI64And             = 0x83
 	opI64Shl             = 0x86
 	opI64ShrU            = 0x88
 	opI64ExtendI32U      = 0xad
@@ -63,6 +66,8 @@ const (
 	bulkTableGrow  = 15
 	bulkTableSize  = 16
 	bulkTableFill  = 17
+
+	simdConst = 12
 
 	blockEmpty = 0x40
 )
@@ -217,12 +222,16 @@ func readAtomic(r *wasm.Reader, in *instruction) {
 
 // cost is what an instruction costs by itself, in units. Bulk instructions and
 // memory.grow cost more, by their size.
-func (in *instruction) cost(imports uint32) uint64 {
+func (in *instruction) cost(m *moduleIndex) uint64 {
 	switch in.op {
 	case opBlock, opLoop, opEnd, opElse, opNop:
 		return 0
 	case opCall, opReturnCall:
-		if in.index < imports {
+		if in.index < m.imports {
+			return HostCall
+		}
+	case opCallIndirect, opReturnCallIndirect:
+		if m.indirectImports {
 			return HostCall
 		}
 	}

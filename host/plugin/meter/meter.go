@@ -7,23 +7,25 @@
 //
 // One unit for every instruction that is executed, save those that only mark
 // structure (block, loop, end, else, nop); more for instructions that do more:
-// [HostCall] for a call of an imported function, a unit for every 16 bytes that
+// [HostCall] for a call of an imported function, and for every call through a
+// table in a module that could have one there; a unit for every 16 bytes that
 // a bulk memory instruction moves, one for every element that a table
 // instruction moves, and [GrowPage] for every page of memory.grow. A basic block
-// is charged as a whole when it is entered. So the units of a call depend on the
-// module and its input alone: not on the machine, nor on the size of the slice.
+// is charged as a whole when it is entered, and with it what is sure to follow.
+// So the units of a call depend on the module and its input alone: not on the
+// machine, nor on the size of the slice.
 //
 // # How
 //
-// A global counts down. It is looked at where a path can repeat: at the head of
-// each loop and at the entry of each function, and in code that runs straight on
-// for long. When it is below zero the module calls out, and the gauge grants
-// another slice or ends the call. In loops that call nothing the count is kept
-// in a local, which the compiler keeps in a register.
+// A global counts units down. It is looked at where a path can repeat: at the
+// head of each loop and at the entry of each function, and in code that runs
+// straight on for long. When it is below zero the module calls out, and the
+// gauge grants another slice or ends the call. In loops that call nothing the
+// count is kept in a local, which the compiler keeps in a register.
 //
-// A second global counts down the stack: each function that calls others takes
-// an upper estimate of its frame, so that recursion ends long before the
-// engine's own stack does.
+// The lower bits of that global count down the stack: each function that calls
+// others takes an upper estimate of its frame, so that recursion ends long
+// before the engine's own stack does.
 //
 // # What is refused
 //
@@ -33,6 +35,7 @@
 package meter
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -55,7 +58,7 @@ const (
 // Limits of a rewritten module; zero values mean the defaults.
 type Limits struct {
 	// Stack is the most stack that a call may use, in bytes, by the meter's
-	// upper estimate. Defaults to 16 MiB.
+	// upper estimate: no more than 32 MiB. Defaults to 4 MiB.
 	Stack uint32
 	// MemoryPages clamps the maximum of the module's memories, in pages of
 	// 64 KiB. Defaults to 65536, all there is.
@@ -63,21 +66,26 @@ type Limits struct {
 	// TableElements clamps the maximum of the module's tables. Defaults to
 	// 1,000,000.
 	TableElements uint32
+	// Nesting is how deep blocks may be nested in a function. Defaults to 10,000.
+	Nesting uint32
+	// Locals is how many locals a function may have, its parameters included.
+	// Defaults to 50,000.
+	Locals uint32
+	// FunctionSize is how many bytes a function's code may have. Defaults to
+	// 4 MiB.
+	FunctionSize uint32
 	// ExportGlobals exports the module's mutable globals of numeric types, for a
 	// host that sets them back; see [Info].
 	ExportGlobals bool
 }
 
 func (l Limits) withDefaults() Limits {
-	if l.Stack == 0 {
-		l.Stack = 16 << 20
-	}
-	if l.MemoryPages == 0 {
-		l.MemoryPages = maxPages
-	}
-	if l.TableElements == 0 {
-		l.TableElements = 1_000_000
-	}
+	l.Stack = min(cmp.Or(l.Stack, 4<<20), (stackSign-1)*stackUnit)
+	l.MemoryPages = cmp.Or(l.MemoryPages, maxPages)
+	l.TableElements = cmp.Or(l.TableElements, 1_000_000)
+	l.Nesting = cmp.Or(l.Nesting, 10_000)
+	l.Locals = cmp.Or(l.Locals, 50_000)
+	l.FunctionSize = cmp.Or(l.FunctionSize, 4<<20)
 	return l
 }
 
@@ -101,6 +109,9 @@ func Rewrite(file []byte, limits Limits) ([]byte, error) {
 		return nil, err
 	}
 	if err := checkNames(m); err != nil {
+		return nil, err
+	}
+	if err := checkTypes(m.Types); err != nil {
 		return nil, err
 	}
 	r := newRewriter(m, limits.withDefaults())

@@ -1,16 +1,22 @@
 package meter
 
-import "github.com/relayhost/relayhost/host/plugin/wasm"
+import (
+	"strings"
 
-// The subsections of the name section.
-const (
-	nameModule    = 0
-	nameFunctions = 1
+	"github.com/relayhost/relayhost/host/plugin/wasm"
 )
 
-// shiftNames keeps the module's and its functions' names, so that traces stay
-// readable, and drops every other custom section: what they say of code offsets
-// is no longer so.
+const (
+	// nameFunctions is the subsection of the name section that is kept.
+	nameFunctions = 1
+	// maxName is where a name is cut, in bytes: a trace repeats it for each call.
+	maxName = 256
+)
+
+// shiftNames keeps the functions' names, so that traces stay readable, and drops
+// every other custom section: what they say of code offsets is no longer so.
+// What is kept is written anew, since the engine believes what a name section
+// says of its lengths: one that lies makes it ask for 100 GB.
 func shiftNames(customs []wasm.Custom, index *moduleIndex) (kept []wasm.Custom) {
 	for _, c := range customs {
 		if c.Name != "name" {
@@ -31,14 +37,11 @@ func shiftNameSection(content []byte, index *moduleIndex) (out []byte, ok bool) 
 	for r.Len() > 0 {
 		id := r.Byte()
 		section := r.Bytes(r.U32())
-		switch id {
-		case nameModule:
-		case nameFunctions:
-			if section, ok = shiftNameMap(section, index); !ok {
-				return nil, false
-			}
-		default:
+		if id != nameFunctions {
 			continue
+		}
+		if section, ok = shiftNameMap(section, index); !ok {
+			return nil, false
 		}
 		out = append(wasm.AppendU32(append(out, id), uint32(len(section))), section...)
 	}
@@ -52,6 +55,7 @@ func shiftNameMap(section []byte, index *moduleIndex) (out []byte, ok bool) {
 	for range n {
 		out = wasm.AppendU32(out, index.shift(r.U32()))
 		name := r.Name()
+		name = strings.ToValidUTF8(name[:min(len(name), maxName)], "")
 		out = append(wasm.AppendU32(out, uint32(len(name))), name...)
 		if r.Err() != nil {
 			return nil, false

@@ -7,15 +7,11 @@ import (
 )
 
 const (
-	// ExportFuel is the global that counts down, an i64. The host reads what is
-	// left of the slice there, and sets it.
-	ExportFuel = Reserved + "_fuel"
+	// ExportCount is the global that counts down, an i64: what is left of the
+	// slice, and below it what is left of the stack. It is the [Gauge]'s.
+	ExportCount = Reserved + "_count"
 	// ExportDenied is a global that is 1 once memory.grow has been refused.
 	ExportDenied = Reserved + "_denied"
-	// ExportStack is the global that counts the stack down, an i64. A host that
-	// brings an instance back to an earlier state sets it back too: a call that
-	// trapped has not.
-	ExportStack = Reserved + "_stack"
 	// ExportGlobal begins the names of the module's own globals; see [Info].
 	ExportGlobal = Reserved + "_g"
 	// refill is the function that a metered module imports from Reserved.
@@ -24,9 +20,15 @@ const (
 	// chunk is the most that one bulk instruction moves without a look at the
 	// count, in bytes: about 0.2 ms.
 	chunk = 1 << 20
-	// outOfStack is what refill is called with when the stack is used up: no
-	// count is so low.
-	outOfStack = -1 << 63
+
+	// unitShift is where in the count the units begin. Below them is what is left
+	// of the stack, in parts of stackUnit bytes, with a sign.
+	unitShift = 22
+	stackUnit = 16
+	stackSign = 1 << (unitShift - 1)
+	stackMask = 1<<unitShift - 1
+	// exhausted are the signs of both.
+	exhausted = -1<<63 | stackSign
 )
 
 // addOwn adds the meter's import, globals and functions.
@@ -40,14 +42,13 @@ func (r *rewriter) addOwn() {
 		Module: Reserved, Name: refill, Kind: wasm.KindFunc,
 		Func: r.addType(wasm.FuncType{Params: i64, Results: i64}),
 	})
-	for _, initial := range []int64{0, int64(r.limits.Stack), 0} {
+	for _, initial := range []int64{int64(r.limits.Stack / stackUnit), 0} {
 		init := append(wasm.AppendS64([]byte{opI64Const}, initial), opEnd)
 		m.Globals = append(m.Globals, wasm.Global{Type: wasm.GlobalType{Type: wasm.I64, Mutable: true}, Init: init})
 	}
 	m.Exports = append(m.Exports,
-		wasm.Export{Name: ExportFuel, Kind: wasm.KindGlobal, Index: r.fuel},
-		wasm.Export{Name: ExportDenied, Kind: wasm.KindGlobal, Index: r.denied},
-		wasm.Export{Name: ExportStack, Kind: wasm.KindGlobal, Index: r.stack})
+		wasm.Export{Name: ExportCount, Kind: wasm.KindGlobal, Index: r.count},
+		wasm.Export{Name: ExportDenied, Kind: wasm.KindGlobal, Index: r.denied})
 
 	size := wasm.FuncType{Params: i32s(1), Results: i32s(1)}
 	r.addFunction(wasm.FuncType{}, nil, r.slowBody())
@@ -85,14 +86,10 @@ func (r *rewriter) addFunction(typ wasm.FuncType, locals []wasm.Locals, body []b
 // write returns an emitter for one of the meter's own functions.
 func (r *rewriter) write() *emitter { return &emitter{rewriter: r, analysis: &analysis{}} }
 
-// slowBody calls out, once for the stack and once for the count.
+// slowBody calls out.
 func (r *rewriter) slowBody() []byte {
 	e := r.write()
-	host := r.index.imports
-	e.global(opGlobalGet, r.stack).i64(0).op(opI64LtS, opIf, blockEmpty)
-	e.i64(outOfStack).call(host).op(opDrop, opEnd)
-	e.global(opGlobalGet, r.fuel).call(host).global(opGlobalSet, r.fuel)
-	return e.op(opEnd).out
+	return e.global(opGlobalGet, r.count).call(r.index.imports).global(opGlobalSet, r.count).op(opEnd).out
 }
 
 // bulkBody charges a size, shifted right, and returns it.
@@ -110,12 +107,13 @@ func (e *emitter) size(local uint32, shift int64) {
 	}
 }
 
-// charge takes what push pushes, and looks.
+// charge takes the units that push pushes, and looks.
 func (e *emitter) charge(push func()) {
-	e.global(opGlobalGet, e.fuel)
+	e.global(opGlobalGet, e.count)
 	push()
-	e.op(opI64Sub).global(opGlobalSet, e.fuel)
-	e.global(opGlobalGet, e.fuel).i64(0).op(opI64LtS, opIf, blockEmpty).call(e.slow).op(opEnd)
+	e.i64(unitShift).op(opI64Shl, opI64Sub).global(opGlobalSet, e.count)
+	e.global(opGlobalGet, e.count)
+	e.look()
 }
 
 // growBody is memory.grow(pages). Pages that cannot be had cost nothing more,
@@ -146,7 +144,6 @@ func (r *rewriter) fillBody() []byte {
 		return e.op(opUnreachable, opEnd).out
 	}
 	const to, value, size, end = 0, 1, 2, 3
-	e.charge(func() { e.size(size, 4) })
 	e.chunked(func() {
 		e.sum(end, to, size)
 		e.inside(end)
@@ -155,6 +152,7 @@ func (r *rewriter) fillBody() []byte {
 		e.advance(to)
 		e.retreat(size)
 	})
+	e.charge(func() { e.size(size, 4) })
 	return e.localOp(opLocalGet, to).localOp(opLocalGet, value).localOp(opLocalGet, size).op(opBulk, bulkMemoryFill, 0).op(opEnd).out
 }
 
@@ -169,7 +167,6 @@ func (r *rewriter) copyBody() []byte {
 	rest := func() {
 		e.localOp(opLocalGet, to).localOp(opLocalGet, from).localOp(opLocalGet, size).op(opBulk, bulkMemoryCopy, 0, 0)
 	}
-	e.charge(func() { e.size(size, 4) })
 	e.chunked(func() {
 		e.sum(end, to, size)
 		e.inside(end)
@@ -188,20 +185,22 @@ func (r *rewriter) copyBody() []byte {
 		e.op(opEnd)
 		e.retreat(size)
 	})
+	e.charge(func() { e.size(size, 4) })
 	rest()
 	return e.op(opEnd).out
 }
 
 // chunked runs one for each whole chunk of local 2, the size, as long as what
-// is to be moved lies inside; the rest is left to what follows. Bounds are
+// is to be moved lies inside, and charges each before it is moved, so that the
+// deadline is looked at in between; the rest is left to what follows. Bounds are
 // looked at once, before the first.
 func (e *emitter) chunked(bounds, one func()) {
 	e.op(opBlock, blockEmpty)
 	e.localOp(opLocalGet, 2).op(opI32Const).s32(chunk).op(opI32LeU, opBrIf).u32(0)
 	bounds()
 	e.op(opLoop, blockEmpty)
+	e.charge(func() { e.i64(chunk >> 4) })
 	one()
-	e.charge(func() { e.i64(1) })
 	e.localOp(opLocalGet, 2).op(opI32Const).s32(chunk).op(opI32GtU, opBrIf).u32(0)
 	e.op(opEnd, opEnd)
 }

@@ -15,13 +15,14 @@ type rewriter struct {
 	limits Limits
 
 	// The meter's globals.
-	fuel, stack, denied uint32
-	slow                uint32 // its functions, as they are called
-	bulk                uint32
-	bulkTable           uint32
-	grow                uint32
-	fill, copy          uint32
-	types               map[string]uint32 // of what the meter adds
+	count, denied uint32
+	slow          uint32 // its functions, as they are called
+	bulk          uint32
+	bulkTable     uint32
+	grow          uint32
+	fill, copy    uint32
+	types         map[string]uint32 // of what the meter adds
+	locals        uint64            // of the functions so far
 	// moves: the code has memory.fill or memory.copy. Without them the meter's
 	// must not be there: they are a feature that may be off.
 	moves bool
@@ -35,7 +36,7 @@ func newRewriter(m *wasm.Module, limits Limits) *rewriter {
 	first := index.funcs + 1
 	return &rewriter{
 		module: m, index: index, limits: limits,
-		fuel: index.globals, stack: index.globals + 1, denied: index.globals + 2,
+		count: index.globals, denied: index.globals + 1,
 		slow: first, bulk: first + 1, bulkTable: first + 2, grow: first + 3, fill: first + 4, copy: first + 5,
 		types: map[string]uint32{},
 	}
@@ -65,14 +66,26 @@ func (r *rewriter) function(code *wasm.Code, typ wasm.FuncType) error {
 	for _, t := range typ.Params {
 		size += slotSize(t)
 	}
-	a, err := analyse(code, r.index, locals)
+	if r.locals += locals; r.locals > maxAllLocals {
+		return refuse("the functions so far have more than %d locals together", maxAllLocals)
+	}
+	if locals > uint64(r.limits.Locals) {
+		return refuse("it has %d locals, and the limit is %d", locals, r.limits.Locals)
+	}
+	if len(code.Body) > int(r.limits.FunctionSize) {
+		return refuse("its code is %d bytes long, and the limit is %d", len(code.Body), r.limits.FunctionSize)
+	}
+	a, err := analyse(code, r.index, locals, r.limits.Nesting)
 	if err != nil {
+		return err
+	}
+	if err := a.compilable(locals); err != nil {
 		return err
 	}
 	e := newEmitter(r, a, typ, uint32(locals))
 	if !a.leaf() {
-		size += 96 + 8*uint64(len(typ.Results)) + 8*uint64(min(a.sets, 4*a.calls))
-		e.frame = min(size, 1<<31-1)
+		size += 128 + 8*uint64(len(typ.Results)) + a.held
+		e.frame = int64(min(size/stackUnit, uint64(r.limits.Stack)/stackUnit) + 1)
 	}
 	body, err := e.rewrite(code)
 	if err != nil {

@@ -278,7 +278,16 @@ func (s *spec) action(c *command) ([]uint64, error) {
 	for _, a := range c.Action.Args {
 		args = append(args, encode(a)...)
 	}
-	return m.ExportedFunction(c.Action.Field).Call(s.ctx, args...)
+	count, metered := m.ExportedGlobal(meter.ExportCount).(api.MutableGlobal)
+	before := uint64(0)
+	if metered {
+		before = count.Get()
+	}
+	results, err := m.ExportedFunction(c.Action.Field).Call(s.ctx, args...)
+	if err != nil && metered {
+		count.Set(before) // with the stack that the call had not given back
+	}
+	return results, err
 }
 
 // encode is a value as wazero passes it.

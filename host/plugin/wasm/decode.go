@@ -25,6 +25,9 @@ const (
 // for them is not bounded by the module's size.
 const maxLocals = 50_000
 
+// maxCustoms bounds the custom sections, which compilers make a dozen of.
+const maxCustoms = 10_000
+
 var (
 	magic   = []byte("\x00asm")
 	version = []byte{1, 0, 0, 0}
@@ -94,6 +97,8 @@ func (m *Module) section(r *Reader, last byte) byte {
 	switch {
 	case id > sectionTag:
 		s.fail(start, ErrMalformed, "section %d is unknown", id)
+	case id == sectionCustom && len(m.Customs) == maxCustoms:
+		s.fail(start, ErrMalformed, "there are more than %d custom sections", maxCustoms)
 	case id == sectionCustom:
 		m.Customs = append(m.Customs, Custom{After: last, Name: s.Name(), Content: s.rest()})
 		id = last
@@ -157,7 +162,7 @@ func (m *Module) checkExports(r *Reader) {
 	seen := make(map[string]bool, len(m.Exports))
 	for _, e := range m.Exports {
 		if seen[e.Name] {
-			r.Fail(ErrMalformed, "the name %q is exported twice", e.Name)
+			r.Fail(ErrMalformed, "the name %.80q is exported twice", e.Name)
 		}
 		seen[e.Name] = true
 	}

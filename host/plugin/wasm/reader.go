@@ -124,12 +124,20 @@ func (r *Reader) Name() string {
 	return string(b)
 }
 
+// maxCount is how many things of a kind a module may have, as in browsers: what
+// is made of them is far larger than their bytes.
+const maxCount = 1_000_000
+
 // count reads the length of a vector whose elements have at least size bytes
 // each, and refuses one that cannot be.
 func (r *Reader) count(what string, size int) int {
 	n := r.U32()
 	if uint64(n)*uint64(size) > uint64(r.Len()) { //nolint:gosec // never negative
 		r.Fail(ErrTruncated, "%d %s are declared in %d bytes", n, what, r.Len())
+		return 0
+	}
+	if n > maxCount {
+		r.Fail(ErrMalformed, "there are %d %s, more than %d", n, what, maxCount)
 		return 0
 	}
 	return int(n)

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/relayhost/relayhost/host/plugin"
+)
+
+func readText(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// varying is what of a transcript differs from one run or machine to the next.
+var varying = regexp.MustCompile(`[0-9.]+[mµ]?s\b|"duration_us":[0-9]+`)
+
+// The transcripts of docs/plugin-commands.md are what the commands print.
+func TestPluginCommandsDocument(t *testing.T) {
+	doc := readText(t, "../../docs/plugin-commands.md")
+	dir := t.TempDir()
+	t.Setenv("XDG_CACHE_HOME", dir)
+	if err := os.CopyFS(dir, os.DirFS("testdata/guests")); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(dir)
+	wishes := `{"id": "ok"} {"id": "f"} {"id": "t"} {"id": "r"}`
+	if err := os.WriteFile("wishes.jsonl", []byte(wishes), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	blocks := strings.Split(doc, "```console\n$ relayhost ")[1:]
+	if len(blocks) != 3 {
+		t.Fatalf("there are %d transcripts, want 3", len(blocks))
+	}
+	for _, block := range blocks {
+		command, rest, _ := strings.Cut(block, "\n")
+		want, _, _ := strings.Cut(rest, "```")
+		var out, stderr bytes.Buffer
+		run(strings.Fields(command), process{in: strings.NewReader(""), out: &out, err: &stderr})
+		got := out.String()
+		if varying.ReplaceAllString(got, "#") != varying.ReplaceAllString(want, "#") {
+			t.Errorf("%s printed\n%s\nand says\n%s", command, got, stderr.String())
+		}
+	}
+}
+
+// Every limit that is shown is a key of the configuration, and every field of
+// the JSON is in the document.
+func TestPluginInspectionIsDocumented(t *testing.T) {
+	found, err := plugin.Inspect([]byte(readText(t, "testdata/guests/wish.wasm")), plugin.Settings{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := readText(t, "../../docs/config.md")
+	for _, l := range found.Limits {
+		if !strings.Contains(config, "| `"+l.Name+"` |") {
+			t.Errorf("limit %s is no key of docs/config.md", l.Name)
+		}
+	}
+	text, err := json.Marshal(inspected{File: "wish.wasm", Inspection: found})
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc := readText(t, "../../docs/plugin-commands.md")
+	for _, field := range regexp.MustCompile(`"(\w+)":`).FindAllStringSubmatch(string(text), -1) {
+		if !strings.Contains(doc, field[1]+"`") {
+			t.Errorf("field %s is not in docs/plugin-commands.md", field[1])
+		}
+	}
+}

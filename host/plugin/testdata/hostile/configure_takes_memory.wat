@@ -1,0 +1,10 @@
+;; configure takes memory until there is no more, and gives up.
+;; Must happen: the module is refused.
+(module
+  (memory (export "memory") 2)
+  (func (export "relay_abi_v1"))
+  (func (export "relay_buffer") (param i32) (result i32) (i32.const 65536))
+  (func (export "handle_message") (param i32 i32) (result i64) (i64.const 0))
+  (func (export "configure") (param i32 i32) (result i64)
+    (loop $more (br_if $more (i32.ne (memory.grow (i32.const 200)) (i32.const -1))))
+    (unreachable)))

@@ -1,0 +1,7 @@
+;; The name of its handler has a Cyrillic letter.
+;; Must happen: the module is refused.
+(module
+  (memory (export "memory") 2)
+  (func (export "relay_abi_v1"))
+  (func (export "relay_buffer") (param i32) (result i32) (i32.const 65536))
+  (func (export "handle_m\d0\b5ssage") (param i32 i32) (result i64) (i64.const 0)))

@@ -1,0 +1,16 @@
+;; It exits when it is asked for a long buffer.
+;; Must happen: the message fails.
+(module
+  (import "wasi_snapshot_preview1" "proc_exit" (func $proc_exit (param i32)))
+  (memory (export "memory") 2)
+
+  (func (export "relay_abi_v1"))
+  (func (export "relay_buffer") (param $size i32) (result i32)
+    (if (i32.lt_u (local.get $size) (i32.const 100)) (then (return (i32.const 65536))))
+    (call $proc_exit (i32.const 0))
+    (i32.const 65536))
+
+  ;; A long message is the attack; a short one is handled.
+  (func $handle (export "handle_message") (param $ptr i32) (param $len i32) (result i64)
+    (if (i32.lt_u (local.get $len) (i32.const 100)) (then (return (i64.const 0))))
+    (i64.const 0)))

@@ -1,0 +1,12 @@
+;; It returns its own input as the output.
+;; Must happen: that is allowed: field 1 has another type there, and is skipped.
+(module
+  (memory (export "memory") 2)
+
+  (func (export "relay_abi_v1"))
+  (func (export "relay_buffer") (param i32) (result i32) (i32.const 65536))
+
+  ;; A long message is the attack; a short one is handled.
+  (func $handle (export "handle_message") (param $ptr i32) (param $len i32) (result i64)
+    (if (i32.lt_u (local.get $len) (i32.const 100)) (then (return (i64.const 0))))
+    (i64.or (i64.shl (i64.extend_i32_u (local.get $ptr)) (i64.const 32)) (i64.extend_i32_u (local.get $len)))))

@@ -1,0 +1,26 @@
+;; The handlers, relay_buffer and _initialize call each other, for ever.
+;; Must happen: it traps when its stack is used up.
+(module
+  (memory (export "memory") 2)
+  (global $used (mut i32) (i32.const 0))
+
+  (func (export "relay_abi_v1"))
+  (func $buffer (export "relay_buffer") (param $size i32) (result i32)
+    (if (global.get $used) (then (call $initialize)))
+    (i32.const 65536))
+  (func $initialize (export "_initialize")
+    (if (global.get $used) (then (drop (call $batch (i32.const 65536) (i32.const 200))))))
+  (data (i32.const 8) "\10\01\1a\05stale")
+
+  ;; A long message is the attack; a short one is handled.
+  (func $handle (export "handle_message") (param $ptr i32) (param $len i32) (result i64)
+    ;; 10 01 1a 05 "stale": what a discarded instance would say.
+    (if (global.get $used) (then (return (i64.const 0x0000000800000009))))
+    (if (i32.lt_u (local.get $len) (i32.const 100)) (then (return (i64.const 0))))
+    (global.set $used (i32.const 1))
+    (call $batch (call $buffer (local.get $len)) (local.get $len)))
+
+  (func $batch (export "handle_batch") (param $ptr i32) (param $len i32) (result i64)
+    (call $inner (local.get $ptr) (local.get $len)))
+  (func $inner (param $ptr i32) (param $len i32) (result i64)
+    (call $batch (call $buffer (local.get $len)) (local.get $len))))
