@@ -239,7 +239,7 @@ func TestHaltPartition(t *testing.T) {
 			t.Errorf("waiting: %+v", w)
 		}
 		broken = false
-		if !r.Resume("odd") || r.Resume("even") || r.Resume("nobody") {
+		if !r.Resume("uneven") || r.Resume("even") || r.Resume("nobody") {
 			t.Error("resumed what was not halted, or not what was")
 		}
 		synctest.Wait()

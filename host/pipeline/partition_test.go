@@ -14,8 +14,10 @@ import (
 	"github.com/relayhost/relayhost/host/pipeline"
 )
 
-// byParity partitions messages into even and odd ones.
-var byParity = &pipeline.Partition{Field: "parity", Value: func(m *message.Message) string { return parity(number(m)) }}
+// byParity partitions messages into even and odd ones, which differ in slots.
+var byParity = &pipeline.Partition{Field: "parity", Value: func(m *message.Message) string {
+	return [...]string{"even", "uneven"}[number(m)%2]
+}}
 
 // One slot handles all messages of a partition, in order; batches too.
 func TestPartitions(t *testing.T) {

@@ -45,13 +45,13 @@ func (p *Pipeline) produce(work context.Context) error {
 		}
 		watch := p.watch()
 		messages, err := p.source.Pull(work, p.stop, granted)
-		p.limiter.giveBack(granted - len(messages))
+		p.limiter.pulled(granted, len(messages))
 		bytes := sizeOf(messages)
-		p.demand.received(n, len(messages), int64(bytes))
 		if len(messages) > 0 {
 			watch.tell(func(o Observer, took time.Duration) { o.Pulled(len(messages), bytes, took) })
 			p.receive(messages)
 		}
+		p.demand.received(n, len(messages), int64(bytes))
 		if err != nil {
 			return err
 		}
