@@ -146,6 +146,28 @@ func TestOnFailure(t *testing.T) {
 	}
 }
 
+// A batch handler has its say about what becomes of its messages, if they fail
+// by themselves or with the sink.
+func TestOnFailureOfABatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		out := &sink{fail: func(*message.Batch) error { return errBroken }}
+		p := &plugin{batch: func(b *message.Batch) message.BatchResult {
+			r := echo(b)
+			r.Outcomes[0] = message.Failed(message.Handler, "on purpose")
+			r.Outcomes[0].Action, r.Outcomes[1].Action = message.Drop, message.Drop
+			return r
+		}}
+		in := newSource()
+		r := start(t, shape(0, 10, batcher("default", 3, out)), in, p)
+		in.push(1, 2, 3)
+		synctest.Wait()
+		r.drain(p)
+		if got := r.Books(); got.Dropped != 2 || got.DeadLettered != 1 {
+			t.Errorf("the books: %+v", got)
+		}
+	})
+}
+
 // With order kept, the later messages of a partition wait while one is tried
 // again, and the other partitions do not.
 func TestKeepOrder(t *testing.T) {
