@@ -1,6 +1,7 @@
 package pipeline_test
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -71,10 +72,10 @@ func TestRetry(t *testing.T) {
 		if got := seen.String(); got != "1#1 2#1 3#1 2#2 2#3 2#4" {
 			t.Errorf("handled %s", got)
 		}
-		for i, want := range []time.Duration{0, 100, 200, 200} {
-			wait := times[i] - times[max(i-1, 0)]
-			if want *= time.Millisecond; wait < want*4/5 || wait > want*6/5 {
-				t.Errorf("attempt %d came after %v, want %v and a fifth more or less", i+1, wait, want)
+		for i, want := range []int64{0, 100, 200, 200} {
+			wait := (times[i] - times[max(i-1, 0)]).Milliseconds()
+			if wait < want*4/5 || wait > want*6/5 {
+				t.Errorf("attempt %d came after %d ms, want %d and a fifth more or less", i+1, wait, want)
 			}
 		}
 		if got := r.Books(); got.Settled[message.Handler] != 1 || got.DeadLettered != 1 || got.Dropped != 0 {
@@ -274,15 +275,8 @@ func TestHaltPartition(t *testing.T) {
 		began := time.Now()
 		r.cancel()
 		err := <-r.done
-		unsettled, ok := err.(*pipeline.UnsettledError) //nolint:errorlint // as it is
-		if !ok {
-			for _, e := range err.(interface{ Unwrap() []error }).Unwrap() {
-				if u, is := e.(*pipeline.UnsettledError); is {
-					unsettled = u
-				}
-			}
-		}
-		if unsettled == nil || !slices.Equal(unsettled.IDs, []string{"7", "9"}) || time.Since(began) > 0 {
+		var unsettled *pipeline.UnsettledError
+		if !errors.As(err, &unsettled) || !slices.Equal(unsettled.IDs, []string{"7", "9"}) || time.Since(began) > 0 {
 			t.Errorf("after %v: %v", time.Since(began), err)
 		}
 	})

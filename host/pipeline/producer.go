@@ -129,11 +129,9 @@ func (p *Pipeline) dispatchByPartition(messages []*message.Message) {
 func (p *Pipeline) again(m *message.Message) {
 	m.Begin()
 	p.enter(1)
-	i := 0
+	i := p.demand.hungriest()
 	if p.config.Processors.PartitionBy != nil {
 		i = slot(m.Partition, len(p.processors))
-	} else {
-		i = p.demand.hungriest()
 	}
 	p.processors[i].inbox.put(m)
 }
