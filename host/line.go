@@ -105,7 +105,7 @@ func limits(l config.Limits) plugin.Limits {
 			Size: l.ModuleSize, Functions: l.Functions, FunctionSize: l.FunctionSize,
 			Locals: l.Locals, Nesting: l.Nesting, CompileTime: l.CompileTime,
 		},
-		OutputSize: l.OutputSize, OutputRecords: l.OutputRecords,
+		OutputSize: l.OutputSize, OutputRecords: l.OutputRecords, Outputs: l.Outputs,
 		LogLines: l.LogLines, LogBytes: l.LogBytes,
 		Spares: l.Spares, Failures: l.Failures,
 	}

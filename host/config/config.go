@@ -93,10 +93,10 @@ type Limits struct {
 	MessageDeadline, BatchDeadline, ConfigureDeadline, StartDeadline time.Duration
 	MessageFuel, BatchFuel, ConfigureFuel, StartFuel                 int
 	// KeptMemory is at most Memory.
-	Memory, KeptMemory, TableElements int
-	OutputSize, OutputRecords         int
-	LogLines, LogBytes                int
-	Spares, Failures                  int
+	Memory, KeptMemory, TableElements  int
+	OutputSize, OutputRecords, Outputs int
+	LogLines, LogBytes                 int
+	Spares, Failures                   int
 
 	ModuleSize, Functions, FunctionSize, Locals, Nesting int
 	CompileTime                                          time.Duration

@@ -45,7 +45,7 @@ func TestDefaults(t *testing.T) {
 				ConfigureDeadline: 10 * time.Second, StartDeadline: 10 * time.Second,
 				MessageFuel: 50e9, BatchFuel: 300e9, ConfigureFuel: 100e9, StartFuel: 100e9,
 				Memory: 256 << 20, KeptMemory: 128 << 20, TableElements: 100_000,
-				OutputSize: 16 << 20, OutputRecords: 65_536, LogLines: 100, LogBytes: 64 << 10,
+				OutputSize: 16 << 20, OutputRecords: 65_536, Outputs: 1000, LogLines: 100, LogBytes: 64 << 10,
 				Spares: 1, Failures: 20,
 				ModuleSize: 64 << 20, Functions: 100_000, FunctionSize: 4 << 20,
 				Locals: 50_000, Nesting: 10_000, CompileTime: time.Minute,
@@ -68,7 +68,7 @@ var limited = config.Limits{
 	ConfigureDeadline: 300 * time.Millisecond, StartDeadline: 400 * time.Millisecond,
 	MessageFuel: 1e6, BatchFuel: 2e6, ConfigureFuel: 3e6, StartFuel: 4e6,
 	Memory: 64 << 20, KeptMemory: 32 << 20, TableElements: 1000,
-	OutputSize: 100 << 10, OutputRecords: 10, LogLines: 5, LogBytes: 8 << 10, Spares: 2, Failures: 3,
+	OutputSize: 100 << 10, OutputRecords: 10, Outputs: 7, LogLines: 5, LogBytes: 8 << 10, Spares: 2, Failures: 3,
 	ModuleSize: 10 << 20, Functions: 1000, FunctionSize: 1 << 20, Locals: 100, Nesting: 50, CompileTime: 5 * time.Second,
 }
 

@@ -17,7 +17,7 @@ const (
 	hintSize = "\nhint: write a whole number and its unit in quotes, like \"64KiB\", \"256MiB\" or \"1GiB\""
 
 	keysLimits = "message_deadline, batch_deadline, configure_deadline, start_deadline, message_fuel, batch_fuel, configure_fuel, start_fuel, " +
-		"memory, kept_memory, table_elements, output_size, output_records, log_lines, log_bytes, spares, failures, " +
+		"memory, kept_memory, table_elements, output_size, output_records, outputs, log_lines, log_bytes, spares, failures, " +
 		"module_size, functions, function_size, locals, nesting, compile_time"
 	keysPipeline = "name, shutdown, producer, plugin, processors, batchers"
 	keysProducer = "type, destination_id, host, port, token, certfile, keyfile, cacertfile, tls, pull_interval, pull_timeout, concurrency"

@@ -156,6 +156,8 @@ func limitKeys(l *Limits) []key {
 			doc: "The longest output of one call."},
 		{name: "output_records", kind: integer(&l.OutputRecords, 1, 10_000_000), def: int64(65_536),
 			doc: "The most records of one batch."},
+		{name: "outputs", kind: integer(&l.Outputs, 1, 1_000_000), def: int64(1000),
+			doc: "The most messages that handle_message may make of one."},
 		{name: "log_lines", kind: integer(&l.LogLines, 1, 1_000_000), def: int64(100),
 			doc: "The log lines of a slot in a second; twice as many may come at once. What is above is dropped and counted."},
 		{name: "log_bytes", kind: size(&l.LogBytes, 8<<10, 1<<30), def: "64KiB",
