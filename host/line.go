@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"google.golang.org/grpc"
 
@@ -24,6 +25,7 @@ type line struct {
 	pipeline *pipeline.Pipeline
 	plugin   *plugin.Plugin
 	conn     *grpc.ClientConn
+	failed   atomic.Bool // the pipeline ended with an error
 }
 
 // close gives back what the line has; it may be half made.
@@ -43,6 +45,7 @@ type workshop struct {
 	engine  *plugin.Engine
 	options Options
 	sinks   sinks
+	metrics *metrics
 }
 
 func (w workshop) line(ctx context.Context, c config.Pipeline) (*line, error) {
@@ -123,6 +126,7 @@ func connection(p config.Producer) eventrelay.Options {
 func (w workshop) shape(c config.Pipeline) pipeline.Config {
 	shape := pipeline.Config{
 		Name:             c.Name,
+		Observer:         w.observer(c),
 		Shutdown:         c.Shutdown,
 		MaxInFlight:      c.MaxInFlight,
 		MaxInFlightBytes: int64(c.MaxInFlightBytes),

@@ -5,8 +5,6 @@ import (
 	"regexp"
 	"testing"
 
-	"github.com/relayhost/relayhost/host"
-	"github.com/relayhost/relayhost/host/config"
 	"github.com/relayhost/relayhost/host/eventrelay"
 	pb "github.com/relayhost/relayhost/proto/eventrelay"
 )
@@ -59,19 +57,5 @@ func TestPartitions(t *testing.T) {
 	}
 	if b := r.Books()["users"]; b.InFlight != each-50 {
 		t.Errorf("the books: %+v", b)
-	}
-}
-
-// check warns of metrics that are for everyone.
-func TestCheckWarnsOfExposedMetrics(t *testing.T) {
-	for listen, want := range map[string]int{
-		"": 0, "127.0.0.1:9464": 0, "[::1]:9464": 0, "localhost:0": 0, "[::ffff:127.0.0.2]:1": 0,
-		"0.0.0.0:9464": 1, "[::]:9464": 1, "192.0.2.1:9464": 1, "metrics.example:9464": 1,
-	} {
-		c := &config.Config{CacheDir: cacheDir, Metrics: config.Metrics{Listen: listen}}
-		warnings, err := host.Check(t.Context(), c, host.Options{})
-		if err != nil || len(warnings) != want {
-			t.Errorf("%q: %v, %v", listen, warnings, err)
-		}
 	}
 }

@@ -31,6 +31,7 @@ var rooms = []struct {
 	{"host/plugin", []string{"abi", "host/message", "host/plugin/wasm", "host/plugin/meter"}},
 	{"host/plugin/wasm", nil},
 	{"host/plugin/meter", []string{"host/plugin/wasm"}},
+	{"host/telemetry", []string{"host/message"}},
 	{"host/source/", []string{"abi", "proto/eventrelay", "host/message", "host/eventrelay"}},
 	{"host/sink/", []string{"host/message"}},
 	{"host/devserver/pki", nil},

@@ -73,8 +73,8 @@ func (d *demand) take() int {
 	return n
 }
 
-// received takes n promised messages for pulled: as many came, with so many
-// bytes. What did not come is asked for as before.
+// received takes promised messages for pulled and assigned: as many came, with
+// so many bytes. What did not come is asked for as before.
 func (d *demand) received(promised, came int, bytes int64) {
 	d.mu.Lock()
 	d.promised -= promised

@@ -101,8 +101,7 @@ func (s *processor) prepare(chunk []*message.Message) {
 	failed := make([]bool, len(chunk))
 	for i, m := range chunk {
 		if failed[i] = !patches[i].OK(); failed[i] {
-			m.OnFailure = patches[i].OnFailure
-			s.end(m, patches[i].Outcome)
+			s.fail(m, &patches[i])
 			continue
 		}
 		m.Apply(&patches[i])
@@ -122,10 +121,7 @@ func (s *processor) handleMessage(m *message.Message) {
 	patch := s.handler.HandleMessage(m)
 	watch.tell(func(o Observer, took time.Duration) { o.MessageHandled(s.index, m, patch.Outcome, took) })
 	if !patch.OK() {
-		if patch.OnFailure != message.AsConfigured {
-			m.OnFailure = patch.OnFailure
-		}
-		s.end(m, patch.Outcome)
+		s.fail(m, &patch)
 		return
 	}
 	m.Apply(&patch)
@@ -166,6 +162,14 @@ func (s *processor) send(m *message.Message) {
 	}
 	s.forward[b] = append(s.forward[b], m)
 	s.count.forwarded++
+}
+
+// fail ends a message that its handler has failed.
+func (s *processor) fail(m *message.Message, p *message.Patch) {
+	if p.OnFailure != message.AsConfigured {
+		m.OnFailure = p.OnFailure
+	}
+	s.end(m, p.Outcome)
 }
 
 // end ends a message here. A failure holds its partition back at once if order

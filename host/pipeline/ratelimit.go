@@ -29,7 +29,8 @@ type limiter struct {
 	limit   RateLimit
 	next    RateLimit // from the next window on
 	began   time.Time
-	left    int
+	left    int           // of the window
+	granted int           // to pulls that have not returned, whenever that was
 	changed chan struct{} // closed when a waiting producer should look again
 }
 
@@ -43,12 +44,13 @@ func (l *limiter) take(n int) (granted int, wait time.Duration, changed <-chan s
 	defer l.mu.Unlock()
 	l.roll()
 	if l.limit.Messages == 0 {
+		l.granted += n
 		return n, 0, nil
 	}
-	if granted = min(n, l.left); granted == 0 {
+	if granted = min(n, l.left-l.granted); granted <= 0 {
 		return 0, time.Until(l.began.Add(l.limit.Interval)), l.changed
 	}
-	l.left -= granted
+	l.granted += granted
 	return granted, 0, nil
 }
 
@@ -60,8 +62,8 @@ func (l *limiter) roll() {
 		}
 		return
 	}
-	if passed := time.Since(l.began) / l.limit.Interval; passed > 0 {
-		l.begin(l.began.Add(passed * l.limit.Interval))
+	if passed := time.Since(l.began); passed >= l.limit.Interval {
+		l.begin(l.began.Add(passed.Truncate(l.limit.Interval)))
 	}
 }
 
@@ -69,15 +71,15 @@ func (l *limiter) begin(at time.Time) {
 	l.limit, l.began, l.left = l.next, at, l.next.Messages
 }
 
-// giveBack returns what was granted and not pulled.
-func (l *limiter) giveBack(n int) {
-	if n <= 0 {
-		return
-	}
+// pulled takes what was granted back, and what of it has come out of the window
+// that it came in: a pull may wait for long.
+func (l *limiter) pulled(granted, came int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.roll()
+	l.granted -= granted
 	if l.limit.Messages > 0 {
-		l.left = min(l.left+n, l.limit.Messages)
+		l.left -= came
 		l.wake()
 	}
 }

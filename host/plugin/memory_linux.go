@@ -24,20 +24,12 @@ func withMemory(ctx context.Context) (context.Context, *linearMemory) {
 	return experimental.WithMemoryAllocator(ctx, m), m
 }
 
-// hugeFrom is where a memory begins to be made of huge pages, in bytes: small
-// guests stay small, and one that walks over a large memory does not spend its
-// slice of time, and a multiple of it, on page faults.
-const hugeFrom = 4 << 20
-
 // Allocate implements [experimental.MemoryAllocator], for the one memory that a
 // module has. What cannot be had makes a memory without room, and an instance
 // that does not start.
 func (m *linearMemory) Allocate(_, most uint64) experimental.LinearMemory {
 	m.reserved, _ = unix.Mmap(-1, 0, int(max(most, 1)), //nolint:gosec // at most 4 GiB
 		unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_NORESERVE)
-	if len(m.reserved) > hugeFrom {
-		_ = unix.Madvise(m.reserved[hugeFrom:], unix.MADV_HUGEPAGE) // no more than a wish
-	}
 	return m
 }
 

@@ -41,6 +41,8 @@ type Slot struct {
 	stop        chan struct{}
 	stopOnce    sync.Once
 
+	closing sync.WaitGroup // of instances that were given up
+
 	message abi.Message
 	batch   abi.Batch
 	output  batchOutput
@@ -199,7 +201,9 @@ func (s *Slot) release(f *fault) {
 
 func (s *Slot) discard() {
 	s.pace.charge(s.instance.took, s.instance.memory.Size()+s.instance.gauge.Stack())
-	s.instance.close()
+	s.instance.flush()
+	// The kernel takes a millisecond for each 10 MB that it gets back.
+	s.closing.Go(s.instance.close)
 	s.instance = nil
 	s.replenish()
 }
@@ -217,6 +221,7 @@ func (s *Slot) Close(context.Context) error {
 		errs = append(errs, s.retire(s.instance))
 	}
 	s.instance, s.spares = nil, nil
+	s.closing.Wait()
 	s.limit.report(s.logger)
 	s.plugin.release()
 	return errors.Join(errs...)

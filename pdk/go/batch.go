@@ -18,6 +18,7 @@ const (
 type Batch struct {
 	batcher, key string
 	trigger      Trigger
+	partition    int
 	all          []Message
 	messages     []*Message
 	// out is the answer as far as it is written: the records. The results
@@ -28,7 +29,7 @@ type Batch struct {
 // load begins the batch anew; its answer is written to out. A message whose
 // event cannot be read has failed, and the handler does not see it.
 func (b *Batch) load(in abi.Batch, out []byte) {
-	b.batcher, b.key, b.trigger, b.out = in.Batcher, in.BatchKey, in.Trigger, out
+	b.batcher, b.key, b.trigger, b.partition, b.out = in.Batcher, in.BatchKey, in.Trigger, int(in.Partition), out
 	b.messages = b.messages[:0]
 	if cap(b.all) < len(in.Messages) {
 		b.all = make([]Message, len(in.Messages))
@@ -51,9 +52,14 @@ func (b *Batch) Key() string { return b.key }
 // Trigger says why the batch was emitted.
 func (b *Batch) Trigger() Trigger { return b.trigger }
 
+// Partition is the number of the batcher's slot that handles the batch, from 0
+// on, if the batcher is partitioned; 0 otherwise.
+func (b *Batch) Partition() int { return b.partition }
+
 // Messages is the batch's messages, in the order in which the batcher got
 // them. Those that the handler does not [Message.Fail] succeed, once the sink
-// has taken the records; what a handler sets on them otherwise is ignored.
+// has taken the records; [Message.OnFailure] counts too, and what a handler sets
+// on them otherwise is ignored.
 func (b *Batch) Messages() []*Message { return b.messages }
 
 // Emit adds a copy of record to what the batcher's sink delivers, in order,
@@ -74,6 +80,7 @@ func (b *Batch) result() []byte {
 		if err := b.all[i].err; err != nil {
 			r = failure(r.Index, err)
 		}
+		r.OnFailure = b.all[i].patch.OnFailure
 		b.out = abi.AppendResult(b.out, r)
 	}
 	return b.out

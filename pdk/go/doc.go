@@ -1,6 +1,9 @@
 // Package relay is the plugin kit for Go: it makes a relayhost plugin of
 // ordinary functions. Start with [HandleMessage] and, for pipelines with
-// batchers, [HandleBatch]; register them in init:
+// batchers, [HandleBatch]. Two handlers are packages of their own, since a
+// module has their exports by importing them: prepare, for a chunk of messages
+// before each is handled, and failed, for what failed for good. Register
+// handlers in init:
 //
 //	package main
 //
@@ -41,7 +44,13 @@
 // has failed it, with the error's text as the reason. [Retryable] marks an error
 // that another attempt may not meet. In a batch, [Message.Fail] fails one
 // message and leaves the others. A handler that panics costs its message and the
-// instance: the panic's text goes to the host's log.
+// instance: the panic's text goes to the host's log. [Message.OnFailure] says
+// what becomes of a message that fails, and so does a handler of package failed
+// afterwards.
+//
+// # One to many
+//
+// A message handler may make several messages of one, by [Message.Emit].
 //
 // # Output
 //

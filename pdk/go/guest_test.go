@@ -14,13 +14,13 @@ import (
 	"github.com/relayhost/relayhost/proto/eventrelay"
 )
 
-// guest builds a command of testdata into a plugin and makes a slot of it.
-func guest(t testing.TB, name string) *plugin.Slot {
+// build makes a plugin of a command of testdata.
+func build(t testing.TB, name string) *plugin.Plugin {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), name+".wasm")
-	build := exec.Command("go", "build", "-buildmode=c-shared", "-ldflags=-s -w", "-o", file, "./testdata/"+name)
-	build.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
-	if out, err := build.CombinedOutput(); err != nil {
+	compile := exec.Command("go", "build", "-buildmode=c-shared", "-ldflags=-s -w", "-o", file, "./testdata/"+name)
+	compile.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
+	if out, err := compile.CombinedOutput(); err != nil {
 		t.Fatalf("build %s: %v\n%s", name, err, out)
 	}
 	wasm, err := os.ReadFile(file)
@@ -35,13 +35,18 @@ func guest(t testing.TB, name string) *plugin.Slot {
 	if err != nil {
 		t.Fatal(err)
 	}
-	slot, err := loaded.NewSlot(t.Context())
+	t.Cleanup(func() { _, _ = loaded.Close(t.Context()), engine.Close(t.Context()) })
+	return loaded
+}
+
+// guest is a slot of a command of testdata.
+func guest(t testing.TB, name string) *plugin.Slot {
+	t.Helper()
+	slot, err := build(t, name).NewSlot(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		_, _, _ = slot.Close(t.Context()), loaded.Close(t.Context()), engine.Close(t.Context())
-	})
+	t.Cleanup(func() { _ = slot.Close(t.Context()) })
 	return slot
 }
 

@@ -13,16 +13,19 @@ var (
 
 // Plugin is a set of handlers and the buffers that their answers are written
 // to. A plugin's code registers its handlers on [Default] by [HandleMessage]
-// and its siblings; only a host, or a test, calls the Serve methods. It serves
-// one call at a time.
+// and its siblings, here and in the packages prepare and failed; only a host,
+// or a test, calls the Serve methods. It serves one call at a time.
 type Plugin struct {
 	handleMessage func(*Message) error
 	handleBatch   func(*Batch) error
+	prepare       func([]*Message) error
+	handleFailed  func(*Failed) error
 	configure     func(Config) error
 	teardown      func()
 
 	message Message
 	batch   Batch
+	failed  Failed
 	out     []byte
 }
 
@@ -65,6 +68,7 @@ func (p *Plugin) ServeMessage(frame []byte) []byte {
 	in, err := abi.ParseMessage(frame)
 	m := &p.message
 	m.err = m.load(in, 0, err)
+	m.single = true
 	if m.err == nil {
 		m.Fail(p.runMessage(m))
 	}

@@ -1,8 +1,9 @@
 // Package relaytest runs a plugin's handlers natively in go test. What goes in
 // and comes out passes through the frames that a host and a plugin exchange,
 // so a handler sees here what it will see there. [Message] runs a message
-// handler, [Batch] a batch handler on what Message returned, [Configure] the
-// plugin's configuration.
+// handler, [Batch] a batch handler on what Message returned, [Prepare] a chunk's
+// handler, [Failed] the one of what failed for good, [Configure] the plugin's
+// configuration.
 //
 // What a handler logs goes to the test's log. A handler that panics panics
 // here; in a host that would be a trap, and fail the message. Calls wait for
@@ -42,6 +43,12 @@ type Result struct {
 	// only. Retryable says that the handler marked it so.
 	Err       error
 	Retryable bool
+	// OnFailure is what the handler said becomes of the message if it fails.
+	OnFailure relay.OnFailure
+	// Outputs are the messages that the handler made of this one, ready for
+	// [Batch]: what it did not set on them is as in this one. They go on in its
+	// place, if there are any.
+	Outputs []Result
 }
 
 // Message runs a message handler on an event. A nil handler stands for the one
@@ -139,21 +146,34 @@ func (m Result) encode(t testing.TB) abi.Message {
 // apply is what a host does with the answer, which is valid only until the next
 // call: a failed message keeps what it was.
 func (m *Result) apply(answer abi.MessageResult) {
-	m.Err, m.Retryable = failed(answer), answer.Retryable
+	m.Err, m.Retryable, m.Outputs = failed(answer), answer.Retryable, nil
+	if answer.OnFailure != relay.AsConfigured {
+		m.OnFailure = answer.OnFailure
+	}
 	if m.Err != nil {
 		return
 	}
-	if answer.Data != nil {
-		m.Data = append([]byte{}, answer.Data...)
+	m.change(abi.Output{Data: answer.Data, Batcher: answer.Batcher, BatchKey: answer.BatchKey, BatchMode: answer.BatchMode})
+	base := *m
+	for _, o := range answer.Outputs {
+		output := base
+		output.change(o)
+		m.Outputs = append(m.Outputs, output)
 	}
-	if answer.Batcher != nil {
-		m.Batcher = *answer.Batcher
+}
+
+func (m *Result) change(o abi.Output) {
+	if o.Data != nil {
+		m.Data = append([]byte{}, o.Data...)
 	}
-	if answer.BatchKey != nil {
-		m.BatchKey = *answer.BatchKey
+	if o.Batcher != nil {
+		m.Batcher = *o.Batcher
 	}
-	if answer.BatchMode != nil {
-		m.Flush = *answer.BatchMode == abi.BatchModeFlush
+	if o.BatchKey != nil {
+		m.BatchKey = *o.BatchKey
+	}
+	if o.BatchMode != nil {
+		m.Flush = *o.BatchMode == abi.BatchModeFlush
 	}
 }
 

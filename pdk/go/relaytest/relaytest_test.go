@@ -3,6 +3,7 @@ package relaytest_test
 import (
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -149,9 +150,21 @@ func FuzzServe(f *testing.F) {
 	p := new(relay.Plugin)
 	p.HandleMessage(func(m *relay.Message) error { _, _ = m.Context(m.ID()); m.SetData(m.EventData()); return nil })
 	p.HandleBatch(func(b *relay.Batch) error { b.Emit([]byte(b.Key())); return nil })
+	p.PrepareMessages(func(messages []*relay.Message) error {
+		for _, m := range messages {
+			m.SetBatchKey(m.Name())
+		}
+		return nil
+	})
+	p.HandleFailed(func(f *relay.Failed) error { f.OnFailure(relay.Drop); return errors.New(f.Kind() + f.Reason()) })
+	f.Add([]byte("\x22\x0d\x0a\x00\x18\x01\x22\x04trap\x2a\x01?"))
+	before := relay.LogTo(io.Discard)
+	f.Cleanup(func() { relay.LogTo(before) })
 	f.Fuzz(func(_ *testing.T, frame []byte) {
 		p.ServeMessage(frame)
 		p.ServeBatch(frame)
+		p.ServePrepare(frame)
+		p.ServeFailed(frame)
 		p.ServeConfigure(frame)
 	})
 }
