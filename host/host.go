@@ -4,6 +4,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -23,7 +24,7 @@ type Options struct {
 	// Logger defaults to discarding.
 	Logger *slog.Logger
 	// MetricsListen is the address at which the host tells how it is, such as
-	// "127.0.0.1:9464" (docs/metrics.md). Defaults to none.
+	// "127.0.0.1:9464" (docs/metrics.md). Defaults to the configuration's, or none.
 	MetricsListen string
 	// Observer makes what a pipeline is observed by. Defaults to what counts for
 	// MetricsListen, or none; another one takes its place.
@@ -53,6 +54,7 @@ type Host struct {
 // by pipeline. A host that is made must be run, or closed.
 func New(ctx context.Context, c *config.Config, o Options) (*Host, error) {
 	o = o.withDefaults()
+	o.MetricsListen = cmp.Or(o.MetricsListen, c.Metrics.Listen)
 	engine, err := plugin.Open(ctx, plugin.Options{CacheDir: c.CacheDir, Logger: o.Logger})
 	if err != nil {
 		return nil, err

@@ -22,7 +22,8 @@ var rooms = []struct {
 	{"proto/relayhost", []string{"proto/eventrelay"}},
 	{"host/message", nil},
 	{"host/secret", nil},
-	{"host/config", []string{"host/secret"}},
+	{"host/partition", []string{"abi", "host/message"}},
+	{"host/config", []string{"host/secret", "host/partition"}},
 	{"host/eventjson", nil}, // knows the messages by their descriptors
 	{"host/eventrelay", []string{"proto/eventrelay", "host/secret"}},
 	// Floor 1.

@@ -282,6 +282,51 @@ func TestHaltPartition(t *testing.T) {
 	})
 }
 
+// What came before the message that holds its partition does not wait behind
+// it; and if it fails in its batch, it holds the partition in its place.
+func TestEarlierThanHalted(t *testing.T) {
+	for _, fails := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			var seen journal
+			broken := true
+			p := &plugin{
+				message: func(m *message.Message) message.Patch {
+					seen.note(m)
+					if number(m) == 3 && broken {
+						return message.Patch{Outcome: message.Failed(message.Handler, "poison")}
+					}
+					return message.Patch{}
+				},
+				batch: func(b *message.Batch) message.BatchResult {
+					if fails && broken {
+						return message.FailAll(len(b.Messages), message.Failed(message.Handler, "on purpose"))
+					}
+					return echo(b)
+				},
+			}
+			config := shape(0, 10, batcher("default", 10, &sink{}))
+			config.Processors.PartitionBy = byParity
+			config.Failures.OnFailure = message.HaltPartition
+			in := newSource()
+			r := start(t, config, in, p)
+			in.push(1, 3, 5)
+			time.Sleep(time.Minute)
+			left := map[bool]int64{false: 2, true: 3}[fails]
+			r.balanced(left)
+			if w := r.Waiting(); w.HaltedPartitions != 1 || w.HaltedMessages != int(left) {
+				t.Errorf("waiting: %+v", w)
+			}
+			broken = false
+			r.Resume("uneven")
+			time.Sleep(time.Minute)
+			r.drain(p)
+			if want := map[bool]string{false: "1#1 3#1 3#2 5#1", true: "1#1 3#1 1#2 3#1 5#1"}[fails]; seen.String() != want {
+				t.Errorf("handled %s, want %s", seen.String(), want)
+			}
+		})
+	}
+}
+
 // handle_failed sees what failed for good, before it is acknowledged, and the
 // group's acknowledgement stays one.
 func TestHandleFailed(t *testing.T) {

@@ -27,7 +27,8 @@ type lane struct {
 
 func newGate() *gate { return &gate{lanes: make(map[string]*lane)} }
 
-// admit reports whether a message may go on. If not, it waits here.
+// admit reports whether a message may go on. If not, it waits here. One that
+// came before the one that holds its partition does not wait for it.
 func (g *gate) admit(m *message.Message) bool {
 	if g.shut.Load() == 0 {
 		return true
@@ -35,7 +36,7 @@ func (g *gate) admit(m *message.Message) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	l := g.lanes[m.Partition]
-	if l == nil || l.head == m {
+	if l == nil || m.Sequence <= l.head.Sequence {
 		return true
 	}
 	l.park(m)
@@ -53,8 +54,8 @@ func (l *lane) park(m *message.Message) {
 
 // hold shuts a message's partition behind it, for good if it is halted. It
 // reports false if an earlier one holds it already: then m waits for that one.
-// A later one that held it is displaced: it waits for its attempt elsewhere, and
-// should wait here.
+// A later one that held it waits behind m; if it is displaced, it waits for its
+// attempt elsewhere, and should wait here.
 func (g *gate) hold(m *message.Message, halted bool) (held bool, displaced *message.Message) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -65,7 +66,10 @@ func (g *gate) hold(m *message.Message, halted bool) (held bool, displaced *mess
 		g.lanes[m.Partition] = l
 		g.shut.Add(1)
 	case l.head == m:
-	case m.Sequence < l.head.Sequence && !l.halted:
+	case m.Sequence < l.head.Sequence && l.halted:
+		l.park(l.head)
+		l.head, l.halted = m, false
+	case m.Sequence < l.head.Sequence:
 		displaced, l.head = l.head, m
 	default:
 		l.park(m)

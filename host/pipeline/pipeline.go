@@ -85,7 +85,7 @@ type Pipeline struct {
 
 // New checks the shape and makes a pipeline of it. Nothing runs until Run.
 func New(config Config, source Source, plugin Plugin) (*Pipeline, error) {
-	config = config.withDefaults()
+	config = config.WithDefaults()
 	if err := config.validate(); err != nil {
 		return nil, fmt.Errorf("pipeline %q: %w", config.Name, err)
 	}
