@@ -27,7 +27,8 @@ type lane struct {
 
 func newGate() *gate { return &gate{lanes: make(map[string]*lane)} }
 
-// admit reports whether a message may go on. If not, it waits here.
+// admit reports whether a message may go on. If not, it waits here: it came
+// after the one that holds its partition.
 func (g *gate) admit(m *message.Message) bool {
 	if g.shut.Load() == 0 {
 		return true
@@ -35,7 +36,7 @@ func (g *gate) admit(m *message.Message) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	l := g.lanes[m.Partition]
-	if l == nil || l.head == m {
+	if l == nil || m.Sequence <= l.head.Sequence {
 		return true
 	}
 	l.park(m)
