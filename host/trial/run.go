@@ -152,15 +152,17 @@ func (r *run) Settle(messages []*message.Message) {
 	}
 }
 
-// encode makes the messages that a server would send.
-func encode(events []*pb.Event) ([]*message.Message, error) {
+// Messages is events as a pipeline's source would bring them.
+func Messages(events []*pb.Event) ([]*message.Message, error) {
 	messages := make([]*message.Message, len(events))
 	for i, e := range events {
 		raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(e)
 		if err != nil {
 			return nil, fmt.Errorf("encode event %s: %w", e.GetId(), err)
 		}
-		messages[i] = &message.Message{ID: e.GetId(), Event: raw, Position: int64(e.GetOffset())}
+		m := &message.Message{ID: e.GetId(), Event: raw, Position: int64(e.GetOffset()), Attempt: 1}
+		m.Begin()
+		messages[i] = m
 	}
 	return messages, nil
 }

@@ -146,7 +146,7 @@ func (p *Pipeline) TestBatch(ctx context.Context, events ...*pb.Event) ([]Ack, e
 // Run is TestBatch with every batch that was handled, in the order of the first
 // events in them.
 func (p *Pipeline) Run(ctx context.Context, events []*pb.Event) ([]Ack, []*Batch, error) {
-	messages, err := encode(events)
+	messages, err := Messages(events)
 	if err != nil || len(messages) == 0 {
 		return nil, nil, err
 	}
