@@ -80,7 +80,12 @@ func load(ctx context.Context, engine *plugin.Engine, c config.Pipeline) (*plugi
 	if err != nil {
 		return nil, err
 	}
-	return engine.Load(ctx, c.Plugin.Module, wasm, plugin.Settings{
+	return engine.Load(ctx, c.Plugin.Module, wasm, settings(c))
+}
+
+// settings is what a pipeline's configuration says about its plugin.
+func settings(c config.Pipeline) plugin.Settings {
+	return plugin.Settings{
 		Pipeline:  c.Name,
 		Config:    string(c.Plugin.Config),
 		NeedBatch: len(c.Batchers) > 0,
@@ -88,7 +93,7 @@ func load(ctx context.Context, engine *plugin.Engine, c config.Pipeline) (*plugi
 		State:     plugin.State(c.Plugin.State),
 		Clock:     plugin.Clock(c.Plugin.Clock),
 		Random:    plugin.Random(c.Plugin.Random),
-	})
+	}
 }
 
 // limits is the configured limits in the plugin's own terms. The configuration

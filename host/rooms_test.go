@@ -37,6 +37,7 @@ var rooms = []struct {
 	{"host/devserver/pki", nil},
 	{"host/devserver", []string{"proto/eventrelay", "host/devserver/"}},
 	{"host/devserver/internal/query", []string{"proto/eventrelay"}},
+	{"host/trial", []string{"abi", "proto/eventrelay", "host/message", "host/pipeline", "host/plugin"}}, // wires, without a server
 	// Floor 2 wires, floor 3 is the command line.
 	{"host", []string{"host/", "abi", "proto/"}},
 	{"cmd/relayhost", []string{"host", "host/", "plugins", "proto/eventrelay"}},

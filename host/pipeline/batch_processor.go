@@ -32,6 +32,7 @@ func (s *batchProcessor) run(work context.Context) {
 		if len(b.Messages) > 0 {
 			s.handle(work, b)
 		}
+		s.pipeline.checkDrained() // some may have been held back
 	}
 }
 

@@ -27,8 +27,8 @@ type lane struct {
 
 func newGate() *gate { return &gate{lanes: make(map[string]*lane)} }
 
-// admit reports whether a message may go on. If not, it waits here. One that
-// came before the one that holds its partition does not wait for it.
+// admit reports whether a message may go on. If not, it waits here: it came
+// after the one that holds its partition.
 func (g *gate) admit(m *message.Message) bool {
 	if g.shut.Load() == 0 {
 		return true
