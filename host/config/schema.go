@@ -264,11 +264,11 @@ func callKeys(l *Limits) []key {
 	}
 	return []key{
 		deadline("message_deadline", "5s", "How long handle_message may take.", &l.MessageDeadline),
-		deadline("batch_deadline", "30s", "How long handle_batch may take.", &l.BatchDeadline),
+		deadline("batch_deadline", "30s", "How long handle_batch, prepare_messages and handle_failed may take, each.", &l.BatchDeadline),
 		deadline("configure_deadline", "10s", "How long configure may take.", &l.ConfigureDeadline),
 		deadline("start_deadline", "10s", "How long the start function, _initialize and teardown may take, each.", &l.StartDeadline),
 		fuel("message_fuel", 50e9, "What handle_message may execute, in units of about an instruction. The barest loop runs some 4 billion a second.", &l.MessageFuel),
-		fuel("batch_fuel", 300e9, "What handle_batch may execute.", &l.BatchFuel),
+		fuel("batch_fuel", 300e9, "What handle_batch, prepare_messages and handle_failed may execute, each.", &l.BatchFuel),
 		fuel("configure_fuel", 100e9, "What configure may execute.", &l.ConfigureFuel),
 		fuel("start_fuel", 100e9, "What the start function, _initialize and teardown may execute, each.", &l.StartFuel),
 	}
