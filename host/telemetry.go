@@ -92,6 +92,7 @@ func (h *Host) MetricsAddr() net.Addr {
 // state is what a line is, its books at one instant.
 func (l *line) state() telemetry.State {
 	books, waiting, shape := l.pipeline.Books(), l.pipeline.Waiting(), l.pipeline.Config()
+	used := l.plugin.Usage()
 	return telemetry.State{
 		Phase:    l.phase(),
 		Received: books.Received, InFlight: books.InFlight, Settled: books.Settled, Bytes: books.Bytes,
@@ -99,6 +100,7 @@ func (l *line) state() telemetry.State {
 		Dropped: books.Dropped, DeadLettered: books.DeadLettered,
 		Waiting: waiting.Batchers, Retries: waiting.Retries,
 		HaltedPartitions: waiting.HaltedPartitions, HaltedMessages: waiting.HaltedMessages,
+		Fuel: used.Fuel, Discarded: used.Discarded, Resting: used.Resting,
 	}
 }
 

@@ -75,6 +75,13 @@ func (b *breaker) enter() (changed <-chan struct{}, rest time.Duration, last *fa
 	return nil, 0, nil
 }
 
+// resting reports whether calls wait.
+func (b *breaker) resting() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.rest > 0
+}
+
 // succeeded ends a row of failures.
 func (b *breaker) succeeded() {
 	if b.row.Load() == 0 {

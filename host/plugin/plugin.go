@@ -63,9 +63,10 @@ type Plugin struct {
 	globals  int  // the module's mutable globals, if so
 
 	mu    sync.Mutex
-	first *Slot // with the instance that Load made, until NewSlot takes it
-	slots int   // made and not closed
-	last  int   // the last slot's number
+	first *Slot              // with the instance that Load made, until NewSlot takes it
+	slots map[*Slot]struct{} // made and not closed
+	past  Usage              // of slots that were closed
+	last  int                // the last slot's number
 }
 
 // CloseError says that teardown failed.
@@ -81,7 +82,10 @@ func (e *Engine) Load(ctx context.Context, name string, file []byte, settings Se
 	if err := Verify(name, file, Requirements{Batch: settings.NeedBatch, Limits: settings.Limits}); err != nil {
 		return nil, err
 	}
-	p := &Plugin{name: name, digest: Digest(file), engine: e, settings: settings}
+	p := &Plugin{
+		name: name, digest: Digest(file), engine: e, settings: settings,
+		slots: make(map[*Slot]struct{}), past: Usage{Discarded: make(map[string]int64)},
+	}
 	p.settings.Limits = settings.Limits.WithDefaults()
 	if p.settings.Config == "" {
 		p.settings.Config = "{}"
@@ -186,10 +190,10 @@ func (p *Plugin) takeFirst() *Slot {
 
 func (p *Plugin) newSlot(ctx context.Context) (*Slot, *fault) {
 	s := &Slot{plugin: p, ctx: context.WithoutCancel(ctx), limit: newLogLimit(&p.settings.Limits), stop: make(chan struct{})}
-	s.logger = p.log.With("slot", p.number())
+	s.logger = p.log.With("slot", p.add(s))
 	instance, f := s.newInstance()
 	if f != nil {
-		p.release()
+		p.release(s)
 		s.limit.report(s.logger)
 		return nil, f
 	}
@@ -197,24 +201,28 @@ func (p *Plugin) newSlot(ctx context.Context) (*Slot, *fault) {
 	return s, nil
 }
 
-func (p *Plugin) number() int {
+// add takes a slot in and returns its number.
+func (p *Plugin) add(s *Slot) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.slots++
+	p.slots[s] = struct{}{}
 	p.last++
 	return p.last
 }
 
-func (p *Plugin) release() {
+func (p *Plugin) release(s *Slot) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.slots--
+	if _, open := p.slots[s]; open {
+		s.usage.addTo(&p.past)
+		delete(p.slots, s)
+	}
 }
 
 func (p *Plugin) open() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.slots
+	return len(p.slots)
 }
 
 // Close gives the plugin's code back. Its slots must have been closed; if one

@@ -34,6 +34,7 @@ type Slot struct {
 	spares   []*spare  // the oldest first; none until the first failure
 	pace     pace
 	spent    uint64 // fuel of the last call
+	usage    usage
 
 	// interrupted ends the call that runs, and those to come; stop, closed with
 	// it, the waits between them.
@@ -188,18 +189,23 @@ func (s *Slot) wait(d time.Duration) bool {
 // trusted or may not be kept.
 func (s *Slot) release(f *fault) {
 	s.spent = s.instance.gauge.Spent()
+	s.usage.fuel.Add(s.spent)
 	if f != nil {
 		s.plugin.breaker.failed(f, 1)
-		s.discard()
+		s.discard(f.kind.String())
 		return
 	}
 	s.plugin.breaker.succeeded()
-	if s.plugin.settings.State == StateMessage && !s.instance.restore() || s.instance.outgrown() {
-		s.discard()
+	switch {
+	case s.plugin.settings.State == StateMessage && !s.instance.restore():
+		s.discard(gaveUpState)
+	case s.instance.outgrown():
+		s.discard(gaveUpGrown)
 	}
 }
 
-func (s *Slot) discard() {
+func (s *Slot) discard(why string) {
+	s.usage.discard(why)
 	s.pace.charge(s.instance.took, s.instance.memory.Size()+s.instance.gauge.Stack())
 	s.instance.flush()
 	// The kernel takes a millisecond for each 10 MB that it gets back.
@@ -223,7 +229,7 @@ func (s *Slot) Close(context.Context) error {
 	s.instance, s.spares = nil, nil
 	s.closing.Wait()
 	s.limit.report(s.logger)
-	s.plugin.release()
+	s.plugin.release(s)
 	return errors.Join(errs...)
 }
 

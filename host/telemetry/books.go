@@ -22,6 +22,8 @@ var (
 	retries      = describe("retries_waiting", "Messages that wait for another attempt.")
 	halted       = describe("halted_partitions", "Partitions that a failed message has halted.")
 	haltedWithin = describe("halted_messages", "Messages that wait in halted partitions.")
+	fuel         = describe("plugin_fuel_total", "What the plugin's calls for messages and batches have executed, in units of about an instruction.")
+	discarded    = describe("plugin_instances_discarded_total", "Instances of the plugin that were given up: by the kind of the failure, or as outgrown, or as state that could not be put back.", "why")
 	ready        = describe("pipeline_ready", "Whether nothing speaks against the pipeline in /readyz.")
 )
 
@@ -34,7 +36,8 @@ type books struct{ *Telemetry }
 
 func (c books) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		received, settled, failed, inFlight, bytes, maxInFlight, maxBytes, waiting, retries, halted, haltedWithin, ready,
+		received, settled, failed, inFlight, bytes, maxInFlight, maxBytes, waiting, retries, halted, haltedWithin,
+		fuel, discarded, ready,
 	} {
 		to <- d
 	}
@@ -70,6 +73,10 @@ func (p page) write(s *State) {
 	p.gauge(retries, int64(s.Retries))
 	p.gauge(halted, int64(s.HaltedPartitions))
 	p.gauge(haltedWithin, int64(s.HaltedMessages))
+	p.counter(fuel, int64(s.Fuel)) //nolint:gosec // centuries
+	for _, why := range []string{"trap", "deadline", "fuel", "memory", "exit", "abi", "outgrown", "state"} {
+		p.counter(discarded, s.Discarded[why], why)
+	}
 	isReady := int64(0)
 	if len(s.reasons()) == 0 {
 		isReady = 1

@@ -71,13 +71,15 @@ func labels(f *dto.MetricFamily) string {
 
 // unit is what a metric's name says it is in.
 func unit(name string) string {
-	for _, u := range []string{"seconds", "bytes", "partitions", "halts", "batches", "calls", "ready"} {
+	for _, u := range []string{"seconds", "bytes", "partitions", "halts", "batches", "calls", "ready", "fuel", "instances_discarded"} {
 		if strings.HasSuffix(strings.TrimSuffix(name, "_total"), "_"+u) {
 			switch u {
 			case "ready":
 				return "1 or 0"
-			case "halts":
-				return "halts"
+			case "fuel":
+				return "units of fuel"
+			case "instances_discarded":
+				return "instances"
 			}
 			return u
 		}

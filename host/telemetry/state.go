@@ -30,6 +30,13 @@ type State struct {
 	// HaltedPartitions are those that wait for an operator, and HaltedMessages
 	// what waits in them.
 	HaltedPartitions, HaltedMessages int
+
+	// Fuel is what the plugin's calls have used, and Discarded how many of its
+	// instances were given up, by why.
+	Fuel      uint64
+	Discarded map[string]int64
+	// Resting: the plugin fails all the time, and its messages wait.
+	Resting bool
 }
 
 // reasons are why the pipeline is not ready; there are none if it is.
@@ -44,6 +51,9 @@ func (s *State) reasons() (reasons []string) {
 	if s.Bytes >= s.MaxBytes {
 		reasons = append(reasons, fmt.Sprintf("intake stopped: %s bytes in flight of at most %s",
 			grouped(s.Bytes), grouped(s.MaxBytes)))
+	}
+	if s.Resting {
+		reasons = append(reasons, "the plugin fails all the time and rests; the log has why")
 	}
 	if s.HaltedPartitions > 0 {
 		reasons = append(reasons, fmt.Sprintf("partitions halted: %s, with %s messages",
