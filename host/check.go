@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/netip"
 
 	"github.com/relayhost/relayhost/host/config"
 	"github.com/relayhost/relayhost/host/eventrelay"
@@ -23,6 +25,9 @@ func Check(ctx context.Context, c *config.Config, o Options) (warnings []error, 
 		return nil, err
 	}
 	var errs []error
+	if exposed(c.Metrics.Listen) {
+		warnings = append(warnings, errExposed)
+	}
 	for _, p := range c.Pipelines {
 		faults, risks := checkConnection(p.Producer)
 		errs = append(errs, about(p.Name, faults)...)
@@ -30,6 +35,20 @@ func Check(ctx context.Context, c *config.Config, o Options) (warnings []error, 
 		errs = append(errs, about(p.Name, checkPlugin(ctx, engine, p))...)
 	}
 	return warnings, errors.Join(append(errs, engine.Close(ctx))...)
+}
+
+// errExposed warns of metrics that others may see.
+var errExposed = errors.New("metrics.listen is not a loopback address: whoever reaches it sees the metrics, without being asked who it is\n" +
+	"hint: listen on 127.0.0.1 or ::1, or keep others from the port")
+
+// exposed reports whether an address may be reached from elsewhere.
+func exposed(listen string) bool {
+	host, _, err := net.SplitHostPort(listen)
+	if err != nil || host == "localhost" {
+		return false
+	}
+	addr, err := netip.ParseAddr(host)
+	return err != nil || !addr.Unmap().IsLoopback()
 }
 
 // checkConnection looks at the files even if the address is at fault.

@@ -4,6 +4,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -22,6 +23,12 @@ type Options struct {
 	Stdout io.Writer
 	// Logger defaults to discarding.
 	Logger *slog.Logger
+	// MetricsListen is the address at which the host tells how it is, such as
+	// "127.0.0.1:9464" (docs/metrics.md). Defaults to the configuration's, or none.
+	MetricsListen string
+	// Observer makes what a pipeline is observed by. Defaults to what counts for
+	// MetricsListen, or none; another one takes its place.
+	Observer func(pipeline string) pipeline.Observer
 }
 
 func (o Options) withDefaults() Options {
@@ -36,9 +43,10 @@ func (o Options) withDefaults() Options {
 
 // Host runs pipelines. Make it with [New].
 type Host struct {
-	log    *slog.Logger
-	engine *plugin.Engine
-	lines  []*line
+	log     *slog.Logger
+	engine  *plugin.Engine
+	metrics *metrics
+	lines   []*line
 }
 
 // New loads every plugin and makes every pipeline; nothing is pulled yet, and
@@ -46,13 +54,17 @@ type Host struct {
 // by pipeline. A host that is made must be run, or closed.
 func New(ctx context.Context, c *config.Config, o Options) (*Host, error) {
 	o = o.withDefaults()
+	o.MetricsListen = cmp.Or(o.MetricsListen, c.Metrics.Listen)
 	engine, err := plugin.Open(ctx, plugin.Options{CacheDir: c.CacheDir, Logger: o.Logger})
 	if err != nil {
 		return nil, err
 	}
 	h := &Host{log: o.Logger, engine: engine}
-	w := workshop{engine: engine, options: o, sinks: newSinks(o)}
 	var errs []error
+	if h.metrics, err = newMetrics(o); err != nil {
+		errs = append(errs, err)
+	}
+	w := workshop{engine: engine, options: o, sinks: newSinks(o), metrics: h.metrics}
 	for _, p := range c.Pipelines {
 		l, err := w.line(ctx, p)
 		if err != nil {
@@ -60,6 +72,7 @@ func New(ctx context.Context, c *config.Config, o Options) (*Host, error) {
 			continue
 		}
 		h.lines = append(h.lines, l)
+		h.metrics.watch(l)
 	}
 	if len(errs) > 0 {
 		return nil, errors.Join(append(errs, h.Close(ctx))...)
@@ -71,17 +84,19 @@ func New(ctx context.Context, c *config.Config, o Options) (*Host, error) {
 // host. A pipeline that fails is logged at once and does not stop the others;
 // the error holds what became of each.
 func (h *Host) Run(ctx context.Context) error {
-	errs := make([]error, len(h.lines), len(h.lines)+1)
+	errs := make([]error, len(h.lines), len(h.lines)+2)
+	stop := h.metrics.serve(ctx, h.log)
 	var wg sync.WaitGroup
 	for i, l := range h.lines {
 		wg.Go(func() {
 			if errs[i] = l.pipeline.Run(ctx); errs[i] != nil {
+				l.failed.Store(true)
 				h.log.Error("pipeline ended", "pipeline", l.name, "error", errs[i])
 			}
 		})
 	}
 	wg.Wait()
-	return errors.Join(append(errs, h.Close(context.WithoutCancel(ctx)))...)
+	return errors.Join(append(errs, stop(), h.Close(context.WithoutCancel(ctx)))...)
 }
 
 // Close gives back what New took. Run does it by itself.
@@ -90,7 +105,7 @@ func (h *Host) Close(ctx context.Context) error {
 	for _, l := range h.lines {
 		errs = append(errs, l.close(ctx))
 	}
-	return errors.Join(append(errs, h.engine.Close(ctx))...)
+	return errors.Join(append(errs, h.metrics.close(), h.engine.Close(ctx))...)
 }
 
 // Books returns the books of every pipeline, by name.

@@ -9,24 +9,51 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/relayhost/relayhost/host/config"
+	"github.com/relayhost/relayhost/host/message"
+	"github.com/relayhost/relayhost/host/pipeline"
 	"github.com/relayhost/relayhost/host/plugin"
 )
 
 // The defaults that docs/config.md gives are those of a plugin that nothing was
 // said about.
 func TestDefaultLimits(t *testing.T) {
+	if diff := cmp.Diff(plugin.Limits{}.WithDefaults(), limits(bare(t).Plugin.Limits)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// The defaults that docs/config.md gives are those of a pipeline that nothing
+// was said about, but that a user's pipeline tries again.
+func TestDefaultShape(t *testing.T) {
+	got := workshop{}.shape(bare(t))
+	said := got.Batchers[0]
+	want := pipeline.Config{
+		Name: got.Name, Shutdown: got.Shutdown, Producer: got.Producer, Processors: got.Processors,
+		Batchers: []pipeline.BatcherConfig{{
+			Name: said.Name, Concurrency: said.Concurrency, BatchSize: said.BatchSize, BatchTimeout: said.BatchTimeout,
+		}},
+		Failures: pipeline.FailureConfig{OnFailure: message.Retry},
+	}.WithDefaults()
+	want.Logger = nil
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// bare is a pipeline that nothing was said about.
+func bare(t *testing.T) config.Pipeline {
+	t.Helper()
 	c, err := config.Parse("relayhost.toml", []byte(`
 [[pipeline]]
 name = "p"
 producer = { destination_id = "6b0a4f3e-8f0c-4c1d-9a55-0d6f3a1e2b7c", token = "dDp0" }
 plugin.module = "p.wasm"
+batchers.default = {}
 `))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(plugin.Limits{}.WithDefaults(), limits(c.Pipelines[0].Plugin.Limits)); diff != "" {
-		t.Error(diff)
-	}
+	return c.Pipelines[0]
 }
 
 // docs/security.md lists every limit of docs/config.md, with its default.

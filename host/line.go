@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"google.golang.org/grpc"
 
 	"github.com/relayhost/relayhost/abi"
 	"github.com/relayhost/relayhost/host/config"
 	"github.com/relayhost/relayhost/host/eventrelay"
+	"github.com/relayhost/relayhost/host/message"
+	"github.com/relayhost/relayhost/host/partition"
 	"github.com/relayhost/relayhost/host/pipeline"
 	"github.com/relayhost/relayhost/host/plugin"
 	"github.com/relayhost/relayhost/host/secret"
@@ -22,6 +25,7 @@ type line struct {
 	pipeline *pipeline.Pipeline
 	plugin   *plugin.Plugin
 	conn     *grpc.ClientConn
+	failed   atomic.Bool // the pipeline ended with an error
 }
 
 // close gives back what the line has; it may be half made.
@@ -41,6 +45,7 @@ type workshop struct {
 	engine  *plugin.Engine
 	options Options
 	sinks   sinks
+	metrics *metrics
 }
 
 func (w workshop) line(ctx context.Context, c config.Pipeline) (*line, error) {
@@ -125,24 +130,63 @@ func connection(p config.Producer) eventrelay.Options {
 // shape is the configuration in the pipeline's own terms.
 func (w workshop) shape(c config.Pipeline) pipeline.Config {
 	shape := pipeline.Config{
-		Name:     c.Name,
-		Shutdown: c.Shutdown,
-		Producer: pipeline.ProducerConfig{Concurrency: c.Producer.Concurrency},
+		Name:             c.Name,
+		Observer:         w.observer(c),
+		Shutdown:         c.Shutdown,
+		MaxInFlight:      c.MaxInFlight,
+		MaxInFlightBytes: int64(c.MaxInFlightBytes),
+		Producer: pipeline.ProducerConfig{
+			Concurrency: c.Producer.Concurrency,
+			RateLimit: pipeline.RateLimit{
+				Messages: c.Producer.RateLimiting.AllowedMessages,
+				Interval: c.Producer.RateLimiting.Interval,
+			},
+		},
 		Processors: pipeline.ProcessorsConfig{
 			Concurrency: c.Processors.Concurrency,
 			MaxDemand:   c.Processors.MaxDemand,
 			MinDemand:   c.Processors.MinDemand,
+			PartitionBy: partitionBy(c.Processors.PartitionBy),
+		},
+		Failures: pipeline.FailureConfig{
+			OnFailure: onFailure(c.OnFailure),
+			Retry: pipeline.RetryConfig{
+				MaxAttempts: c.Retry.MaxAttempts,
+				Backoff:     c.Retry.Backoff,
+				MaxBackoff:  c.Retry.MaxBackoff,
+				KeepOrder:   c.Retry.KeepOrder,
+				Exhausted:   onFailure(c.Retry.Exhausted),
+			},
 		},
 		Logger: w.options.Logger,
 	}
 	for _, b := range c.Batchers {
-		shape.Batchers = append(shape.Batchers, pipeline.BatcherConfig{
-			Name: b.Name, Concurrency: b.Concurrency,
-			BatchSize: b.BatchSize, BatchTimeout: b.BatchTimeout,
-			Sink: w.sinks[b.Sink],
-		})
+		shape.Batchers = append(shape.Batchers, w.batcher(b))
 	}
 	return shape
+}
+
+func (w workshop) batcher(b config.Batcher) pipeline.BatcherConfig {
+	return pipeline.BatcherConfig{
+		Name: b.Name, Concurrency: b.Concurrency,
+		BatchSize: b.BatchSize, BatchBytes: b.BatchBytes, BatchTimeout: b.BatchTimeout, MaxOpen: b.MaxOpen,
+		PartitionBy: partitionBy(b.PartitionBy),
+		Sink:        w.sinks[b.Sink], SinkTimeout: b.SinkTimeout,
+	}
+}
+
+// partitionBy is a field in the pipeline's own terms; nil for none.
+func partitionBy(f *partition.Field) *pipeline.Partition {
+	if f == nil {
+		return nil
+	}
+	return &pipeline.Partition{Field: f.String(), Value: f.Value}
+}
+
+// onFailure is the action of a name that the configuration has checked.
+func onFailure(name string) message.OnFailure {
+	action, _ := message.ParseOnFailure(name)
+	return action
 }
 
 // slots makes a plugin's slots the pipeline's handlers.

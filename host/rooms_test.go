@@ -22,7 +22,8 @@ var rooms = []struct {
 	{"proto/relayhost", []string{"proto/eventrelay"}},
 	{"host/message", nil},
 	{"host/secret", nil},
-	{"host/config", []string{"host/secret"}},
+	{"host/partition", []string{"abi", "host/message"}},
+	{"host/config", []string{"host/secret", "host/partition"}},
 	{"host/eventjson", nil}, // knows the messages by their descriptors
 	{"host/eventrelay", []string{"proto/eventrelay", "host/secret"}},
 	// Floor 1.
@@ -30,6 +31,7 @@ var rooms = []struct {
 	{"host/plugin", []string{"abi", "host/message", "host/plugin/wasm", "host/plugin/meter"}},
 	{"host/plugin/wasm", nil},
 	{"host/plugin/meter", []string{"host/plugin/wasm"}},
+	{"host/telemetry", []string{"host/message"}},
 	{"host/source/", []string{"abi", "proto/eventrelay", "host/message", "host/eventrelay"}},
 	{"host/sink/", []string{"host/message"}},
 	{"host/devserver/pki", nil},

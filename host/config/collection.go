@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/relayhost/relayhost/host/partition"
 )
 
 // pipelines is the [[pipeline]] tables.
@@ -23,7 +25,8 @@ func pipelines(dst *[]Pipeline) kind {
 		labels := label(tables)
 		for i, fields := range tables {
 			one := place{path: p.path + labels[i], value: fields, at: p.at.item(i)}
-			table(pipelineKeys(&(*dst)[i])).check(c, one)
+			pipeline := &(*dst)[i]
+			table(pipelineKeys(pipeline), pipelineRules(pipeline)...).check(c, one)
 		}
 		c.unique(p, tables)
 	}
@@ -89,8 +92,8 @@ func (c *checker) unique(p place, tables []map[string]any) {
 }
 
 // batchers is the [pipeline.batchers.<name>] tables.
-func batchers(dst *[]Batcher) kind {
-	one := key{name: "<name>", kind: table(batcherKeys(&Batcher{})),
+func batchers(dst *[]Batcher, by **partition.Field) kind {
+	one := key{name: "<name>", kind: table(batcherKeys(&Batcher{}, by)),
 		doc: "One batcher. Its " + nameHint + "."}
 	k := kind{name: "table", keys: []key{one}, hint: "begin each batcher with [pipeline.batchers.<name>]"}
 	k.check = func(c *checker, p place) {
@@ -107,7 +110,7 @@ func batchers(dst *[]Batcher) kind {
 			var b Batcher
 			one := p.key(called, tables[called], nil)
 			name(&b.Name).check(c, place{path: one.path, value: called, at: one.at})
-			table(batcherKeys(&b)).check(c, one)
+			table(batcherKeys(&b, by)).check(c, one)
 			*dst = append(*dst, b)
 		}
 	}

@@ -30,6 +30,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/relayhost/relayhost/host/partition"
 	"github.com/relayhost/relayhost/host/secret"
 )
 
@@ -41,20 +42,46 @@ type Config struct {
 	// CacheDir is where compiled plugins are kept; empty if none was given and
 	// the system has no cache directory for the user.
 	CacheDir string
+	Metrics  Metrics
 	// Pipelines has at least one item, in the file's order, with unique names.
 	Pipelines []Pipeline
+}
+
+// Metrics is where the metrics are.
+type Metrics struct {
+	// Listen is HOST:PORT, empty for no listener.
+	Listen string
 }
 
 // Pipeline is one [[pipeline]].
 type Pipeline struct {
 	Name string
 	// Shutdown is the one deadline of the whole drain.
-	Shutdown   time.Duration
+	Shutdown                      time.Duration
+	MaxInFlight, MaxInFlightBytes int
+	// PartitionBy is nil for none. The processors and batchers have it already,
+	// if they have none of their own.
+	PartitionBy *partition.Field
+	// OnFailure is "retry", "dead_letter", "halt_partition" or "drop". With
+	// "halt_partition" the processors are partitioned.
+	OnFailure  string
 	Producer   Producer
 	Plugin     Plugin
 	Processors Processors
 	// Batchers is sorted by name, and may be empty.
 	Batchers []Batcher
+	Retry    Retry
+}
+
+// Retry says how a failure is tried again. Backoff is at most MaxBackoff.
+type Retry struct {
+	MaxAttempts         int
+	Backoff, MaxBackoff time.Duration
+	// KeepOrder is false unless the processors are partitioned.
+	KeepOrder bool
+	// Exhausted is "dead_letter", "halt_partition" or "drop". With
+	// "halt_partition" the processors are partitioned.
+	Exhausted string
 }
 
 // Producer is where a pipeline's events come from.
@@ -71,8 +98,16 @@ type Producer struct {
 	CertFile, KeyFile, CACertFile string
 	PullInterval                  time.Duration
 	// PullTimeout is 0 for none.
-	PullTimeout time.Duration
-	Concurrency int
+	PullTimeout  time.Duration
+	Concurrency  int
+	RateLimiting RateLimiting
+}
+
+// RateLimiting is a fixed window. Either both are above 0, or both are 0 and
+// there is no limit.
+type RateLimiting struct {
+	AllowedMessages int
+	Interval        time.Duration
 }
 
 // Plugin is the module that handles a pipeline's events.
@@ -105,15 +140,21 @@ type Limits struct {
 // Processors is the pipeline's set of processors. MinDemand < MaxDemand.
 type Processors struct {
 	Concurrency, MaxDemand, MinDemand int
+	// PartitionBy is nil for none.
+	PartitionBy *partition.Field
 }
 
 // Batcher is one [pipeline.batchers.<name>].
 type Batcher struct {
 	Name                   string
 	Concurrency, BatchSize int
+	BatchBytes, MaxOpen    int
 	BatchTimeout           time.Duration
+	// PartitionBy is nil for none.
+	PartitionBy *partition.Field
 	// Sink is "stdout".
-	Sink string
+	Sink        string
+	SinkTimeout time.Duration
 }
 
 // Load reads the configuration file. The error is [Faults]; it matches

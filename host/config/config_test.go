@@ -33,7 +33,7 @@ func TestDefaults(t *testing.T) {
 	p.Producer.Token = secret.Text{}
 	p.Processors.Concurrency = 0 // the machine's
 	want := config.Pipeline{
-		Name: "users", Shutdown: 30 * time.Second,
+		Name: "users", Shutdown: 30 * time.Second, MaxInFlight: 10_000, MaxInFlightBytes: 256 << 20, OnFailure: "retry",
 		Producer: config.Producer{
 			Type: "eventrelay", DestinationID: "6b0a4f3e-8f0c-4c1d-9a55-0d6f3a1e2b7c",
 			Host: "localhost", Port: 50051, PullInterval: 5 * time.Second, Concurrency: 1,
@@ -54,8 +54,10 @@ func TestDefaults(t *testing.T) {
 		},
 		Processors: config.Processors{MaxDemand: 10, MinDemand: 5},
 		Batchers: []config.Batcher{{
-			Name: "default", Concurrency: 1, BatchSize: 100, BatchTimeout: time.Second, Sink: "stdout",
+			Name: "default", Concurrency: 1, BatchSize: 100, BatchBytes: 64 << 20, BatchTimeout: time.Second,
+			MaxOpen: 1000, Sink: "stdout", SinkTimeout: 30 * time.Second,
 		}},
+		Retry: config.Retry{MaxAttempts: 5, Backoff: 100 * time.Millisecond, MaxBackoff: 30 * time.Second, Exhausted: "dead_letter"},
 	}
 	if diff := cmp.Diff(want, p, cmp.AllowUnexported(secret.Text{}), cmp.Comparer(func(a, b secret.Text) bool { return a.Reveal() == b.Reveal() })); diff != "" {
 		t.Error(diff)
@@ -89,6 +91,15 @@ func TestFull(t *testing.T) {
 		"port":                users.Producer.Port == 50052,
 		"state":               users.Plugin.State == "message" && users.Plugin.Clock == "coarse" && users.Plugin.Random == "seeded",
 		"limits":              users.Plugin.Limits == limited,
+		"metrics":             c.Metrics.Listen == "[::1]:9464",
+		"in flight":           users.MaxInFlight == 20_000 && users.MaxInFlightBytes == 1<<30,
+		"rate_limiting":       users.Producer.RateLimiting == config.RateLimiting{AllowedMessages: 100, Interval: time.Second},
+		"no rate_limiting":    orders.Producer.RateLimiting == config.RateLimiting{},
+		"failures":            users.OnFailure == "halt_partition" && users.Retry == config.Retry{MaxAttempts: 3, Backoff: time.Second, MaxBackoff: time.Second, KeepOrder: true, Exhausted: "halt_partition"},
+		"partitions":          users.PartitionBy.String() == "user_key" && users.Processors.PartitionBy.String() == `data.tenant.a\.b`,
+		"no partitions":       orders.PartitionBy == nil && orders.Processors.PartitionBy == nil,
+		"batchers' own":       users.Batchers[1].PartitionBy.String() == "context.region" && users.Batchers[0].PartitionBy == users.PartitionBy,
+		"batcher":             users.Batchers[1].BatchBytes == 1<<20 && users.Batchers[1].MaxOpen == 50 && users.Batchers[1].SinkTimeout == 10*time.Second,
 		"tls by cacertfile":   orders.Producer.TLS,
 		"min_demand":          orders.Processors.MinDemand == 2,
 		"sorted batchers":     users.Batchers[0].Name == "default" && users.Batchers[1].Name == "s3",
@@ -98,6 +109,15 @@ func TestFull(t *testing.T) {
 		}
 	}
 	golden(t, "testdata/full.json", string(users.Plugin.Config)+"\n")
+}
+
+// A pipeline's field is that of the processors, too, if they have none of their
+// own.
+func TestProcessorsInheritPartition(t *testing.T) {
+	c, message := parse(inPipeline("partition_by = \"user_key\"\non_failure = \"halt_partition\"\nretry.keep_order = true"))
+	if message != "" || c.Pipelines[0].Processors.PartitionBy.String() != "user_key" {
+		t.Errorf("got %q", message)
+	}
 }
 
 // A secret shows in nothing that prints a configuration.

@@ -13,6 +13,9 @@ import (
 // with is smallest with one line in place of another.
 func with(old, line string) string { return strings.Replace(smallest, old, line, 1) }
 
+// inPipeline is smallest with more keys of the pipeline, from line 3 on.
+func inPipeline(lines string) string { return with(`name = "users"`, "name = \"users\"\n"+lines) }
+
 const (
 	destination = `destination_id = "6b0a4f3e-8f0c-4c1d-9a55-0d6f3a1e2b7c"`
 	token       = `token = "a2V5OnNlY3JldA=="`
@@ -27,21 +30,21 @@ var faulty = []struct{ name, doc, want string }{
 	{
 		"a misspelt key", with(token, token+"\nprot = 1"),
 		"relayhost.toml:6: pipeline.producer.prot: unknown key\n" +
-			"hint: did you mean port?; valid keys: type, destination_id, host, port, token, certfile, keyfile, cacertfile, tls, pull_interval, pull_timeout, concurrency",
+			"hint: did you mean port?; valid keys: " + keysProducer,
 	},
 	{
 		"a misspelt nested key", smallest + "[pipeline.batchers.s3]\nbatch_sise = 1\n",
 		"relayhost.toml:9: pipeline.batchers.s3.batch_sise: unknown key\n" +
-			"hint: did you mean batch_size?; valid keys: concurrency, batch_size, batch_timeout, sink",
+			"hint: did you mean batch_size?; valid keys: " + keysBatcher,
 	},
 	{
 		"an unknown top key", "cash_dir = \"x\"\n" + smallest,
-		"relayhost.toml:1: cash_dir: unknown key\nhint: did you mean cache_dir?; valid keys: cache_dir, pipeline",
+		"relayhost.toml:1: cash_dir: unknown key\nhint: did you mean cache_dir?; valid keys: cache_dir, metrics, pipeline",
 	},
 	{
 		"a number for a duration", with(token, token+"\npull_interval = 5"),
 		"relayhost.toml:6: pipeline.producer.pull_interval: must be a duration, not an integer\n" +
-			`hint: write a number and its unit in quotes, like "2s"; valid keys: type, destination_id, host, port, token, certfile, keyfile, cacertfile, tls, pull_interval, pull_timeout, concurrency`,
+			`hint: write a number and its unit in quotes, like "2s"; valid keys: ` + keysProducer,
 	},
 	{
 		"a duration of zero", with(token, token+"\npull_interval = \"0s\""),
@@ -100,6 +103,100 @@ var faulty = []struct{ name, doc, want string }{
 	{
 		"two pipelines of one name", smallest + smallest,
 		"relayhost.toml:9: pipeline[#2].name: users is the name of another pipeline, on line 2",
+	},
+	{
+		"no partition to halt", inPipeline(`on_failure = "halt_partition"`),
+		"relayhost.toml:3: pipeline.on_failure: is halt_partition, and the processors have no partition_by" + hintPartition,
+	},
+	{
+		"no partition to keep in order", smallest + "[pipeline.retry]\nkeep_order = true\n",
+		"relayhost.toml:9: pipeline.retry.keep_order: is true, and the processors have no partition_by" + hintPartition,
+	},
+	{
+		"no partition to halt in the end", smallest + "[pipeline.retry]\nexhausted = \"halt_partition\"\n",
+		"relayhost.toml:9: pipeline.retry.exhausted: is halt_partition, and the processors have no partition_by" + hintPartition,
+	},
+	{
+		"a partition of a batcher is none of the processors", inPipeline("on_failure = \"halt_partition\"") + "[pipeline.batchers.default]\npartition_by = \"topic\"\n",
+		"relayhost.toml:3: pipeline.on_failure: is halt_partition, and the processors have no partition_by" + hintPartition,
+	},
+	{
+		"an unknown field", inPipeline("partition_by = \"usr_key\"\non_failure = \"halt_partition\"\nretry.keep_order = true"),
+		"relayhost.toml:3: pipeline.partition_by: is not a field of events" + hintField,
+	},
+	{
+		"a field of the processors without a key", smallest + "[pipeline.processors.default]\npartition_by = \"data.a..b\"\n",
+		`relayhost.toml:9: pipeline.processors.default.partition_by: is not a path: a key is empty, or a \ is before neither . nor \` + hintField,
+	},
+	{
+		"a number for a field", smallest + "[pipeline.batchers.s3]\npartition_by = 1\n",
+		"relayhost.toml:9: pipeline.batchers.s3.partition_by: must be a field, not an integer" + hintField + "; valid keys: " + keysBatcher,
+	},
+	{
+		"a rate without its interval", smallest + "[pipeline.producer.rate_limiting]\nallowed_messages = 1\n",
+		"relayhost.toml:8: pipeline.producer.rate_limiting.interval: is missing" + hintDuration,
+	},
+	{
+		"an interval without its rate", smallest + "[pipeline.producer.rate_limiting]\ninterval = \"1s\"\n",
+		"relayhost.toml:8: pipeline.producer.rate_limiting.allowed_messages: is missing",
+	},
+	{
+		"no messages at all", smallest + "[pipeline.producer.rate_limiting]\nallowed_messages = 0\ninterval = \"0s\"\n",
+		"relayhost.toml:9: pipeline.producer.rate_limiting.allowed_messages: must be 1 to 1000000000, not 0\n" +
+			"relayhost.toml:10: pipeline.producer.rate_limiting.interval: must be 1ms to 24h, not 0s" + hintDuration,
+	},
+	{
+		"an unknown end", inPipeline(`on_failure = "retry_forever"`),
+		`relayhost.toml:3: pipeline.on_failure: must be "retry" or "dead_letter" or "halt_partition" or "drop"`,
+	},
+	{
+		"an end that does not end", smallest + "[pipeline.retry]\nexhausted = \"retry\"\n",
+		`relayhost.toml:9: pipeline.retry.exhausted: must be "dead_letter" or "halt_partition" or "drop"`,
+	},
+	{
+		"a wait longer than the longest", smallest + "[pipeline.retry]\nbackoff = \"1m\"\n",
+		"relayhost.toml:9: pipeline.retry.backoff: backoff must be at most max_backoff, 30s, not 1m",
+	},
+	{
+		"a longest wait shorter than the first", smallest + "[pipeline.retry]\nmax_backoff = \"50ms\"\n",
+		"relayhost.toml:9: pipeline.retry.max_backoff: backoff must be at most max_backoff, 50ms, not 100ms",
+	},
+	{
+		"no attempt", smallest + "[pipeline.retry]\nmax_attempts = 0\n",
+		"relayhost.toml:9: pipeline.retry.max_attempts: must be 1 to 1000000, not 0",
+	},
+	{
+		"nothing in flight", inPipeline("max_in_flight = 0\nmax_in_flight_bytes = \"0B\""),
+		"relayhost.toml:3: pipeline.max_in_flight: must be 1 to 10000000, not 0\n" +
+			"relayhost.toml:4: pipeline.max_in_flight_bytes: must be 1B to 1024GiB, not 0B" + hintSize,
+	},
+	{
+		"batches of nothing", smallest + "[pipeline.batchers.s3]\nbatch_size = -1\nbatch_bytes = \"0B\"\nbatch_timeout = \"-1s\"\nmax_open = 0\nsink_timeout = \"0s\"\n",
+		"relayhost.toml:9: pipeline.batchers.s3.batch_size: must be 1 to 1000000, not -1\n" +
+			"relayhost.toml:10: pipeline.batchers.s3.batch_bytes: must be 1B to 1GiB, not 0B" + hintSize + "\n" +
+			"relayhost.toml:11: pipeline.batchers.s3.batch_timeout: must be 1ms to 24h, not -1s" + hintDuration + "\n" +
+			"relayhost.toml:12: pipeline.batchers.s3.max_open: must be 1 to 1000000, not 0\n" +
+			"relayhost.toml:13: pipeline.batchers.s3.sink_timeout: must be 1ms to 24h, not 0s" + hintDuration,
+	},
+	{
+		"a misspelt key of retries", smallest + "[pipeline.retry]\nbackof = \"1s\"\n",
+		"relayhost.toml:9: pipeline.retry.backof: unknown key\nhint: did you mean backoff?; valid keys: max_attempts, backoff, max_backoff, keep_order, exhausted",
+	},
+	{
+		"Broadway's demand of a batcher", smallest + "[pipeline.batchers.s3]\nmax_demand = 10\n",
+		"relayhost.toml:9: pipeline.batchers.s3.max_demand: unknown key\nhint: valid keys: " + keysBatcher,
+	},
+	{
+		"a port alone", "metrics.listen = \":9464\"\n" + smallest,
+		"relayhost.toml:1: metrics.listen: is not a HOST:PORT" + hintAddress,
+	},
+	{
+		"a port out of this world", "metrics.listen = \"127.0.0.1:65536\"\n" + smallest,
+		"relayhost.toml:1: metrics.listen: is not a HOST:PORT" + hintAddress,
+	},
+	{
+		"a URL to listen on", "metrics.listen = \"http://localhost:9464\"\n" + smallest,
+		"relayhost.toml:1: metrics.listen: is not a HOST:PORT" + hintAddress,
 	},
 	{
 		"broken TOML", smallest + "[pipeline\n",

@@ -2,11 +2,15 @@ package config
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+
+	"github.com/relayhost/relayhost/host/partition"
 )
 
 // kind is a type of value: how the documentation calls it, and how it is
@@ -138,9 +142,48 @@ func uuid(dst *string) kind {
 func host(dst *string) kind {
 	k := kind{name: "host", hint: "write a name or an address only; the port is a key of its own"}
 	return scalar(k, func(_ *checker, v string) string {
-		_, err := netip.ParseAddr(v)
-		if len(v) > 253 || err != nil && !hostPattern.MatchString(v) {
+		if !isHost(v) {
 			return "is not a host"
+		}
+		*dst = v
+		return ""
+	})
+}
+
+func isHost(v string) bool {
+	_, err := netip.ParseAddr(v)
+	return len(v) <= 253 && (err == nil || hostPattern.MatchString(v))
+}
+
+// partitionBy is a field of events: a text, or what another key has made of one.
+func partitionBy(dst **partition.Field) kind {
+	k := kind{name: "field", hint: "valid fields: " + partition.Fields}
+	k.check = func(c *checker, p place) {
+		switch v := p.value.(type) {
+		case *partition.Field:
+			*dst = v
+		case string:
+			field, err := partition.Parse(v)
+			if err != nil {
+				c.fault(p, "is "+err.Error(), k.hint)
+				field = new(partition.Field) // so that nobody says that there is none
+			}
+			*dst = field
+		default:
+			c.illTyped(p, k)
+		}
+	}
+	return k
+}
+
+// address is a host and a port to listen on.
+func address(dst *string) kind {
+	k := kind{name: "HOST:PORT", hint: `write a host and a port, like "127.0.0.1:9464", or "[::1]:9464"`}
+	return scalar(k, func(_ *checker, v string) string {
+		name, port, err := net.SplitHostPort(v)
+		_, badPort := strconv.ParseUint(port, 10, 16)
+		if err != nil || badPort != nil || !isHost(name) {
+			return "is not a HOST:PORT"
 		}
 		*dst = v
 		return ""

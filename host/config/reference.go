@@ -15,6 +15,12 @@ out of its range: every fault is reported in one go, with its line and the valid
 1 MiB and nests at most 64 deep.
 
 - A **duration** is a number and its unit in quotes: ` + "`\"500ms\"`, `\"2s\"`, `\"1m30s\"`" + `.
+- A **size** is a whole number and its unit in quotes: ` + "`\"64KiB\"`, `\"256MiB\"`, `\"1GiB\"`" + `.
+- A **field** is one of an event: ` + "`group_key`, `user_key`, `reference_key`, `trace_key`, `anonymous_key`, `name`, `topic`" + `;
+  ` + "`context.KEY`" + ` for a value of its context, KEY being all that follows the dot; or ` + "`data.a.b`" + ` for what lies under
+  the keys a and b in its data. There a dot in a key is written ` + "`\\.`" + ` and a backslash ` + "`\\\\`" + `; nothing else has a meaning, so
+  there are no wildcards and no places in arrays. A field's value is a string, a number or a boolean; whatever else
+  there is, or is not, counts as the empty string. Only the first 1024 bytes count.
 - A **path** that is relative is taken from the configuration file's folder.
 - A **secret** is a string, or better ` + "`{ env = \"NAME\" }`" + ` for an environment variable, or ` + "`{ file = \"PATH\" }`" + ` for
   a file's text (less its last line end). It is fetched when the configuration is loaded and shows as

@@ -5,6 +5,8 @@ import (
 	"runtime"
 	"slices"
 	"time"
+
+	"github.com/relayhost/relayhost/host/partition"
 )
 
 // key declares one key of a table: this file is all that says which there are.
@@ -58,29 +60,101 @@ func configKeys(c *Config) []key {
 	return []key{
 		{name: "cache_dir", kind: path(&c.CacheDir), def: cache,
 			doc: "Where compiled plugins are kept, so that the next start is quick."},
+		{name: "metrics", kind: table(metricsKeys(&c.Metrics)), def: empty,
+			doc: "What other programs may ask a running host."},
 		{name: "pipeline", kind: pipelines(&c.Pipelines), need: true,
 			doc: fmt.Sprintf("A pipeline: events from one producer, handled by one plugin. At least one, at most %d.", maxPipelines)},
 	}
 }
 
+func metricsKeys(m *Metrics) []key {
+	return []key{
+		{name: "listen", kind: address(&m.Listen),
+			doc: "Where to listen for requests of the metrics, which nobody has to prove to be allowed to make: keep to loopback, as 127.0.0.1:9464, " +
+				"unless the network is your own. Port 0 is any free one. Without it there is no listener."},
+	}
+}
+
 func pipelineKeys(p *Pipeline) []key {
-	processors := []key{{name: "default", kind: processors(&p.Processors), def: empty,
+	processors := []key{{name: "default", kind: processors(&p.Processors, &p.PartitionBy), def: empty,
 		doc: "The processors: each calls the plugin's handle_message with one event at a time."}}
 	return []key{
 		{name: "name", kind: name(&p.Name), need: true,
 			doc: "The pipeline's name in logs and metrics, unique in the file."},
 		{name: "shutdown", kind: duration(&p.Shutdown, shortest, longest), def: "30s",
 			doc: "How long the whole drain may take: from the stop of intake to the last acknowledgement."},
+		{name: "max_in_flight", kind: integer(&p.MaxInFlight, 1, 10*maxMessages), def: int64(10_000),
+			doc: "How many events may be pulled and not settled, wherever they wait. No more are pulled meanwhile."},
+		{name: "max_in_flight_bytes", kind: size(&p.MaxInFlightBytes, 1, 1<<40), def: "256MiB",
+			doc: "How large those events may be together; the last pull may go beyond."},
+		{name: "partition_by", kind: partitionBy(&p.PartitionBy),
+			doc: "The partition_by of the processors and of each batcher that has none of its own."},
+		{name: "on_failure", kind: oneOf(&p.OnFailure, "retry", "dead_letter", haltPartition, "drop"), def: "retry",
+			doc: "What becomes of an event that fails, unless the plugin says otherwise: retry tries again what was said to be retryable, " +
+				"and does with all else as retry.exhausted says; dead_letter gives it up and logs its id and reason; halt_partition leaves it and those behind it " +
+				"in its partition where they are; drop gives it up and counts it."},
 		{name: "producer", kind: producer(&p.Producer), need: true,
 			doc: "Where the events come from."},
 		{name: "plugin", kind: table(pluginKeys(&p.Plugin)), need: true,
 			doc: "The WebAssembly module that handles the events."},
 		{name: "processors", kind: table(processors), def: empty,
 			doc: "Exactly one set, named default."},
-		{name: "batchers", kind: batchers(&p.Batchers), def: empty,
+		{name: "batchers", kind: batchers(&p.Batchers, &p.PartitionBy), def: empty,
 			doc: fmt.Sprintf("The batchers, by name; none by default, at most %d. A message goes to the one that handle_message "+
 				"names, or else to default. Each calls the plugin's handle_batch with one batch at a time.", maxBatchers)},
+		{name: "retry", kind: retry(&p.Retry, &p.Processors), def: empty,
+			doc: "How an event that failed is tried again, from its original on."},
 	}
+}
+
+// pipelineRules are what a pipeline's keys must fulfil together.
+func pipelineRules(p *Pipeline) []rule {
+	return []rule{{[]string{"on_failure"}, func() (string, string) {
+		if p.OnFailure == haltPartition && p.Processors.PartitionBy == nil {
+			return "is " + haltPartition + ", and " + unpartitioned, hintPartition
+		}
+		return "", ""
+	}}}
+}
+
+const (
+	haltPartition = "halt_partition"
+	unpartitioned = "the processors have no partition_by"
+	hintPartition = `give the pipeline or its processors one, like partition_by = "user_key"`
+)
+
+func retry(r *Retry, p *Processors) kind {
+	keys := []key{
+		{name: "max_attempts", kind: integer(&r.MaxAttempts, 1, maxMessages), def: int64(5),
+			doc: "How often an event is handled at most, the first time among them."},
+		{name: "backoff", kind: duration(&r.Backoff, shortest, longest), def: "100ms",
+			doc: "The wait before the second attempt; twice as long before each further one, and up to a fifth more or less by chance."},
+		{name: "max_backoff", kind: duration(&r.MaxBackoff, shortest, longest), def: "30s",
+			doc: "The longest wait, but for chance. At least backoff."},
+		{name: "keep_order", kind: boolean(&r.KeepOrder), def: false,
+			doc: "Whether the later events of a partition wait for one that is tried again. The processors need a partition_by."},
+		{name: "exhausted", kind: oneOf(&r.Exhausted, "dead_letter", haltPartition, "drop"), def: "dead_letter",
+			doc: "What becomes of an event that was to be tried again and may not be, or no more: as in on_failure."},
+	}
+	return table(keys,
+		rule{[]string{"backoff", "max_backoff"}, func() (string, string) {
+			if r.Backoff > r.MaxBackoff {
+				return fmt.Sprintf("backoff must be at most max_backoff, %s, not %s", short(r.MaxBackoff), short(r.Backoff)), ""
+			}
+			return "", ""
+		}},
+		rule{[]string{"keep_order"}, func() (string, string) {
+			if r.KeepOrder && p.PartitionBy == nil {
+				return "is true, and " + unpartitioned, hintPartition
+			}
+			return "", ""
+		}},
+		rule{[]string{"exhausted"}, func() (string, string) {
+			if r.Exhausted == haltPartition && p.PartitionBy == nil {
+				return "is " + haltPartition + ", and " + unpartitioned, hintPartition
+			}
+			return "", ""
+		}})
 }
 
 func producer(p *Producer) kind {
@@ -110,6 +184,8 @@ func producer(p *Producer) kind {
 			doc: "How long a pull may take. EventRelay never gives again what an interrupted pull was to bring: leave it out if you can."},
 		{name: "concurrency", kind: integer(&p.Concurrency, 1, maxConcurrency), def: int64(1),
 			doc: "How many producers pull at the same time."},
+		{name: "rate_limiting", kind: table(rateKeys(&p.RateLimiting)),
+			doc: "How many events are pulled at most, by all producers of the pipeline together, in fixed windows. What a window leaves is not carried over. None without this table."},
 	}
 	return table(keys,
 		rule{[]string{"certfile", "keyfile"}, func() (string, string) {
@@ -124,6 +200,15 @@ func producer(p *Producer) kind {
 			}
 			return "", ""
 		}})
+}
+
+func rateKeys(r *RateLimiting) []key {
+	return []key{
+		{name: "allowed_messages", kind: integer(&r.AllowedMessages, 1, 1_000_000_000), need: true,
+			doc: "The most events of a window."},
+		{name: "interval", kind: duration(&r.Interval, shortest, longest), need: true,
+			doc: "How long a window is."},
+	}
 }
 
 func pluginKeys(p *Plugin) []key {
@@ -179,11 +264,11 @@ func callKeys(l *Limits) []key {
 	}
 	return []key{
 		deadline("message_deadline", "5s", "How long handle_message may take.", &l.MessageDeadline),
-		deadline("batch_deadline", "30s", "How long handle_batch may take.", &l.BatchDeadline),
+		deadline("batch_deadline", "30s", "How long handle_batch, prepare_messages and handle_failed may take, each.", &l.BatchDeadline),
 		deadline("configure_deadline", "10s", "How long configure may take.", &l.ConfigureDeadline),
 		deadline("start_deadline", "10s", "How long the start function, _initialize and teardown may take, each.", &l.StartDeadline),
 		fuel("message_fuel", 50e9, "What handle_message may execute, in units of about an instruction. The barest loop runs some 4 billion a second.", &l.MessageFuel),
-		fuel("batch_fuel", 300e9, "What handle_batch may execute.", &l.BatchFuel),
+		fuel("batch_fuel", 300e9, "What handle_batch, prepare_messages and handle_failed may execute, each.", &l.BatchFuel),
 		fuel("configure_fuel", 100e9, "What configure may execute.", &l.ConfigureFuel),
 		fuel("start_fuel", 100e9, "What the start function, _initialize and teardown may execute, each.", &l.StartFuel),
 	}
@@ -216,7 +301,7 @@ func keptMemory(l *Limits) rule {
 	}}
 }
 
-func processors(p *Processors) kind {
+func processors(p *Processors, by **partition.Field) kind {
 	twice := computed{"2 × CPUs", func() any { return int64(min(2*runtime.GOMAXPROCS(0), maxConcurrency)) }}
 	half := computed{"half of max_demand, rounded down", func() any { return int64(p.MaxDemand / 2) }}
 	keys := []key{
@@ -226,6 +311,8 @@ func processors(p *Processors) kind {
 			doc: "How many events a processor asks for ahead of need. A remote producer is faster with 1000."},
 		{name: "min_demand", kind: integer(&p.MinDemand, 0, maxMessages-1), def: half,
 			doc: "A processor asks again when this many are left. Less than max_demand."},
+		{name: "partition_by", kind: partitionBy(&p.PartitionBy), def: inherited(by),
+			doc: "The field whose equal values one processor handles, in the order in which they came."},
 	}
 	return table(keys, rule{[]string{"min_demand", "max_demand"}, func() (string, string) {
 		if p.MinDemand >= p.MaxDemand {
@@ -235,15 +322,33 @@ func processors(p *Processors) kind {
 	}})
 }
 
-func batcherKeys(b *Batcher) []key {
+func batcherKeys(b *Batcher, by **partition.Field) []key {
 	return []key{
 		{name: "concurrency", kind: integer(&b.Concurrency, 1, maxConcurrency), def: int64(1),
 			doc: "How many batch processors, each with its own instance of the plugin."},
 		{name: "batch_size", kind: integer(&b.BatchSize, 1, maxMessages), def: int64(100),
 			doc: "A batch goes off when it has this many messages."},
+		{name: "batch_bytes", kind: size(&b.BatchBytes, 1, 1<<30), def: "64MiB",
+			doc: "A batch goes off before a message that would make it larger than this. A message that is larger by itself is a batch of its own."},
 		{name: "batch_timeout", kind: duration(&b.BatchTimeout, shortest, longest), def: "1s",
 			doc: "A batch goes off this long after its first message."},
+		{name: "max_open", kind: integer(&b.MaxOpen, 1, maxMessages), def: int64(1000),
+			doc: "How many batches may be open at once in a partition, one for each batch key; when there is one more, the oldest goes off as it is."},
+		{name: "partition_by", kind: partitionBy(&b.PartitionBy), def: inherited(by),
+			doc: "The field whose equal values one batch processor handles, in the order in which they came."},
 		{name: "sink", kind: oneOf(&b.Sink, "stdout"), def: "stdout",
 			doc: "Where the records that handle_batch returns are delivered."},
+		{name: "sink_timeout", kind: duration(&b.SinkTimeout, shortest, longest), def: "30s",
+			doc: "How long a delivery may take. A batch whose delivery fails can be tried again."},
 	}
+}
+
+// inherited is the default of a stage's partition_by.
+func inherited(by **partition.Field) computed {
+	return computed{"the pipeline's", func() any {
+		if *by == nil {
+			return nil
+		}
+		return *by
+	}}
 }

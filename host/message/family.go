@@ -38,7 +38,8 @@ func (m *Message) Whole() bool { return m.family == nil }
 
 // Join ends an output with its outcome. It returns the message that it was made
 // of, and that one's outcome, once all of its outputs have ended: ok, or the
-// first failure. A whole message is returned with its own.
+// first failure, with the last action that was wanted. A whole message is
+// returned with its own.
 func (m *Message) Join(o Outcome) (*Message, Outcome, bool) {
 	f := m.family
 	if f == nil {
@@ -46,8 +47,13 @@ func (m *Message) Join(o Outcome) (*Message, Outcome, bool) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	action := o.Action
+	if action == AsConfigured {
+		action = f.outcome.Action
+	}
 	if f.left--; f.outcome.OK() {
 		f.outcome = o
 	}
+	f.outcome.Action = action
 	return f.parent, f.outcome, f.left == 0
 }

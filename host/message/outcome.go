@@ -62,7 +62,9 @@ type Outcome struct {
 	Reason string
 	// Retryable says that another attempt may go better.
 	Retryable bool
-	// Action is what became of a message that failed for good.
+	// Action is what becomes of a message that failed for good; in what a batch
+	// handler returns, what it wants to become of one that fails, now or when the
+	// batch is delivered.
 	Action OnFailure
 }
 

@@ -90,6 +90,9 @@ func (s *batchProcessor) end(b *message.Batch, outcomes []message.Outcome) {
 		if !all {
 			continue
 		}
+		if o.Action != message.AsConfigured {
+			whole.OnFailure, o.Action = o.Action, message.AsConfigured
+		}
 		if !o.OK() && !s.pipeline.holdBack(whole, o) {
 			continue
 		}
@@ -104,6 +107,7 @@ func (s *batchProcessor) end(b *message.Batch, outcomes []message.Outcome) {
 func failOK(outcomes []message.Outcome, o message.Outcome) {
 	for i := range outcomes {
 		if outcomes[i].OK() {
+			o.Action = outcomes[i].Action
 			outcomes[i] = o
 		}
 	}

@@ -101,7 +101,8 @@ type RetryConfig struct {
 	Exhausted message.OnFailure
 }
 
-func (c Config) withDefaults() Config {
+// WithDefaults fills in what is zero and has a default.
+func (c Config) WithDefaults() Config {
 	c.MaxInFlight = cmp.Or(c.MaxInFlight, 10_000)
 	c.MaxInFlightBytes = cmp.Or(c.MaxInFlightBytes, 256<<20)
 	batchers := make([]BatcherConfig, len(c.Batchers))

@@ -73,10 +73,10 @@ func TestRetry(t *testing.T) {
 		if got := seen.String(); got != "1#1 2#1 3#1 2#2 2#3 2#4" {
 			t.Errorf("handled %s", got)
 		}
-		for i, want := range []time.Duration{0, 100, 200, 200} {
-			wait := times[i] - times[max(i-1, 0)]
-			if want *= time.Millisecond; wait < want*4/5 || wait > want*6/5 {
-				t.Errorf("attempt %d came after %v, want %v and a fifth more or less", i+1, wait, want)
+		for i, want := range []int64{0, 100, 200, 200} {
+			wait := (times[i] - times[max(i-1, 0)]).Milliseconds()
+			if wait < want*4/5 || wait > want*6/5 {
+				t.Errorf("attempt %d came after %d ms, want %d and a fifth more or less", i+1, wait, want)
 			}
 		}
 		if got := r.Books(); got.Settled[message.Handler] != 1 || got.DeadLettered != 1 || got.Dropped != 0 {
@@ -146,6 +146,28 @@ func TestOnFailure(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A batch handler has its say about what becomes of its messages, if they fail
+// by themselves or with the sink.
+func TestOnFailureOfABatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		out := &sink{fail: func(*message.Batch) error { return errBroken }}
+		p := &plugin{batch: func(b *message.Batch) message.BatchResult {
+			r := echo(b)
+			r.Outcomes[0] = message.Failed(message.Handler, "on purpose")
+			r.Outcomes[0].Action, r.Outcomes[1].Action = message.Drop, message.Drop
+			return r
+		}}
+		in := newSource()
+		r := start(t, shape(0, 10, batcher("default", 3, out)), in, p)
+		in.push(1, 2, 3)
+		synctest.Wait()
+		r.drain(p)
+		if got := r.Books(); got.Dropped != 2 || got.DeadLettered != 1 {
+			t.Errorf("the books: %+v", got)
+		}
+	})
 }
 
 // With order kept, the later messages of a partition wait while one is tried
@@ -295,18 +317,56 @@ func TestHaltPartition(t *testing.T) {
 		began := time.Now()
 		r.cancel()
 		err := <-r.done
-		unsettled, ok := err.(*pipeline.UnsettledError) //nolint:errorlint // as it is
-		if !ok {
-			for _, e := range err.(interface{ Unwrap() []error }).Unwrap() {
-				if u, is := e.(*pipeline.UnsettledError); is {
-					unsettled = u
-				}
-			}
-		}
-		if unsettled == nil || !slices.Equal(unsettled.IDs, []string{"7", "9"}) || time.Since(began) > 0 {
+		var unsettled *pipeline.UnsettledError
+		if !errors.As(err, &unsettled) || !slices.Equal(unsettled.IDs, []string{"7", "9"}) || time.Since(began) > 0 {
 			t.Errorf("after %v: %v", time.Since(began), err)
 		}
 	})
+}
+
+// What came before the message that holds its partition does not wait behind
+// it; and if it fails in its batch, it holds the partition in its place.
+func TestEarlierThanHalted(t *testing.T) {
+	for _, fails := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			var seen journal
+			broken := true
+			p := &plugin{
+				message: func(m *message.Message) message.Patch {
+					seen.note(m)
+					if number(m) == 3 && broken {
+						return message.Patch{Outcome: message.Failed(message.Handler, "poison")}
+					}
+					return message.Patch{}
+				},
+				batch: func(b *message.Batch) message.BatchResult {
+					if fails && broken {
+						return message.FailAll(len(b.Messages), message.Failed(message.Handler, "on purpose"))
+					}
+					return echo(b)
+				},
+			}
+			config := shape(0, 10, batcher("default", 10, &sink{}))
+			config.Processors.PartitionBy = byParity
+			config.Failures.OnFailure = message.HaltPartition
+			in := newSource()
+			r := start(t, config, in, p)
+			in.push(1, 3, 5)
+			time.Sleep(time.Minute)
+			left := map[bool]int64{false: 2, true: 3}[fails]
+			r.balanced(left)
+			if w := r.Waiting(); w.HaltedPartitions != 1 || w.HaltedMessages != int(left) {
+				t.Errorf("waiting: %+v", w)
+			}
+			broken = false
+			r.Resume("uneven")
+			time.Sleep(time.Minute)
+			r.drain(p)
+			if want := map[bool]string{false: "1#1 3#1 3#2 5#1", true: "1#1 3#1 1#2 3#1 5#1"}[fails]; seen.String() != want {
+				t.Errorf("handled %s, want %s", seen.String(), want)
+			}
+		})
+	}
 }
 
 // handle_failed sees what failed for good, before it is acknowledged, and the

@@ -54,8 +54,8 @@ func (l *lane) park(m *message.Message) {
 
 // hold shuts a message's partition behind it, for good if it is halted. It
 // reports false if an earlier one holds it already: then m waits for that one.
-// A later one that held it is displaced: it waits for its attempt elsewhere, and
-// should wait here.
+// A later one that held it waits behind m; if it is displaced, it waits for its
+// attempt elsewhere, and should wait here.
 func (g *gate) hold(m *message.Message, halted bool) (held bool, displaced *message.Message) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -66,7 +66,10 @@ func (g *gate) hold(m *message.Message, halted bool) (held bool, displaced *mess
 		g.lanes[m.Partition] = l
 		g.shut.Add(1)
 	case l.head == m:
-	case m.Sequence < l.head.Sequence && !l.halted:
+	case m.Sequence < l.head.Sequence && l.halted:
+		l.park(l.head)
+		l.head, l.halted = m, false
+	case m.Sequence < l.head.Sequence:
 		displaced, l.head = l.head, m
 	default:
 		l.park(m)

@@ -116,11 +116,13 @@ func (p *Pipeline) Waiting() Waiting {
 	return w
 }
 
-// UnsettledError says which messages had no outcome when the drain's deadline
-// passed.
+// UnsettledError says which messages had no outcome when the drain ended.
 type UnsettledError struct {
 	Pipeline string
 	IDs      []string
+	// Halted: the deadline has not passed; all of them wait in partitions that
+	// are halted.
+	Halted bool
 }
 
 // listed is how many ids an error's text names; IDs has them all.
@@ -131,8 +133,12 @@ func (e *UnsettledError) Error() string {
 	if len(ids) > listed {
 		ids, more = ids[:listed], fmt.Sprintf(" and %d more", len(e.IDs)-listed)
 	}
-	return fmt.Sprintf("pipeline %q: %d messages are unsettled after the shutdown deadline: %s%s",
-		e.Pipeline, len(e.IDs), strings.Join(ids, ", "), more)
+	why := "after the shutdown deadline"
+	if e.Halted {
+		why = "in halted partitions"
+	}
+	return fmt.Sprintf("pipeline %q: %d messages are unsettled %s: %s%s",
+		e.Pipeline, len(e.IDs), why, strings.Join(ids, ", "), more)
 }
 
 // unsettled is nil or an *UnsettledError.
@@ -142,7 +148,7 @@ func (p *Pipeline) unsettled() error {
 	if p.ledger.inFlight.Len() == 0 {
 		return nil
 	}
-	e := &UnsettledError{Pipeline: p.config.Name}
+	e := &UnsettledError{Pipeline: p.config.Name, Halted: !p.halted.Load()}
 	for m := range p.ledger.inFlight.All() {
 		e.IDs = append(e.IDs, m.ID)
 	}

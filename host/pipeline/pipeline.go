@@ -67,6 +67,7 @@ type Pipeline struct {
 	batchers   map[string]*batcher
 	failed     *failedProcessor // nil unless the plugin has handle_failed
 
+	phase phase
 	// upstream is how many messages lie before the batchers: dispatched, and
 	// neither ended, sent on nor held back.
 	upstream atomic.Int64
@@ -84,18 +85,26 @@ type Pipeline struct {
 
 // New checks the shape and makes a pipeline of it. Nothing runs until Run.
 func New(config Config, source Source, plugin Plugin) (*Pipeline, error) {
-	config = config.withDefaults()
+	config = config.WithDefaults()
 	if err := config.validate(); err != nil {
 		return nil, fmt.Errorf("pipeline %q: %w", config.Name, err)
 	}
-	return &Pipeline{
+	p := &Pipeline{
 		config: config, source: source, plugin: plugin, callbacks: plugin.Callbacks(),
 		log:     config.Logger.With("pipeline", config.Name),
 		limiter: newLimiter(config.Producer.RateLimit),
 		gate:    newGate(), retrier: newRetrier(),
-		stop: make(chan struct{}), drained: make(chan struct{}),
-	}, nil
+		batchers: make(map[string]*batcher, len(config.Batchers)),
+		stop:     make(chan struct{}), drained: make(chan struct{}),
+	}
+	for _, c := range config.Batchers {
+		p.batchers[c.Name] = newBatcher(p, c)
+	}
+	return p, nil
 }
+
+// Config is the pipeline's shape, with the defaults filled in.
+func (p *Pipeline) Config() Config { return p.config }
 
 // Run makes a handler for every slot, then moves messages until ctx ends or
 // the source is exhausted, drains, and returns nil if every message settled.
@@ -103,16 +112,21 @@ func New(config Config, source Source, plugin Plugin) (*Pipeline, error) {
 // error if that was what ended it, and an error if a handler could not be made,
 // in which case nothing was pulled. Run may be called once.
 func (p *Pipeline) Run(ctx context.Context) error {
+	defer p.phase.advance(Ended)
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	if err := p.makeSlots(work); err != nil {
 		return err
 	}
+	p.phase.advance(Running)
 	stages := p.start(work)
 	return p.finish(ctx, stages, cancel)
 }
 
-func (p *Pipeline) stopIntake() { p.stopOnce.Do(func() { close(p.stop) }) }
+func (p *Pipeline) stopIntake() {
+	p.phase.advance(Draining)
+	p.stopOnce.Do(func() { close(p.stop) })
+}
 
 // makeSlots makes every slot's handler, so that a plugin that cannot start is
 // found before anything is pulled.
@@ -125,10 +139,8 @@ func (p *Pipeline) makeSlots(ctx context.Context) error {
 }
 
 func (p *Pipeline) makeHandlers(ctx context.Context) error {
-	p.batchers = make(map[string]*batcher, len(p.config.Batchers))
 	for _, c := range p.config.Batchers {
-		b := newBatcher(p, c)
-		p.batchers[c.Name] = b
+		b := p.batchers[c.Name]
 		for range c.Concurrency {
 			h, err := p.plugin.NewHandler(ctx)
 			if err != nil {

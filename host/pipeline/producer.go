@@ -62,10 +62,10 @@ func (p *Pipeline) produce(work context.Context) error {
 // intake ends.
 func (p *Pipeline) grant(n int) int {
 	watch := p.watch()
-	for {
+	for waited := false; ; waited = true {
 		granted, wait, changed := p.limiter.take(n)
 		if granted > 0 {
-			if wait > 0 {
+			if waited {
 				watch.tell(func(o Observer, took time.Duration) { o.RateLimited(took) })
 			}
 			return granted
@@ -129,11 +129,9 @@ func (p *Pipeline) dispatchByPartition(messages []*message.Message) {
 func (p *Pipeline) again(m *message.Message) {
 	m.Begin()
 	p.enter(1)
-	i := 0
+	i := p.demand.hungriest()
 	if p.config.Processors.PartitionBy != nil {
 		i = slot(m.Partition, len(p.processors))
-	} else {
-		i = p.demand.hungriest()
 	}
 	p.processors[i].inbox.put(m)
 }

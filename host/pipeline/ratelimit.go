@@ -62,8 +62,8 @@ func (l *limiter) roll() {
 		}
 		return
 	}
-	if passed := time.Since(l.began) / l.limit.Interval; passed > 0 {
-		l.begin(l.began.Add(passed * l.limit.Interval))
+	if passed := time.Since(l.began); passed >= l.limit.Interval {
+		l.begin(l.began.Add(passed.Truncate(l.limit.Interval)))
 	}
 }
 

@@ -87,6 +87,7 @@ func (o *batchOutput) result(r abi.MessageResult) error {
 		return err
 	}
 	o.outcomes[r.Index] = outcome(&r)
+	o.outcomes[r.Index].Action = message.OnFailure(r.OnFailure)
 	return nil
 }
 

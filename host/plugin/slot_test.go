@@ -174,6 +174,10 @@ func TestBatch(t *testing.T) {
 	}{
 		{"all", abi.BatchResult{Results: []abi.MessageResult{{}, {Index: 1}}, Records: []abi.Record{{Data: []byte("r")}, {}}}, make([]message.Outcome, 2), []string{"r", ""}},
 		{"any order", results(abi.MessageResult{Index: 1}, abi.MessageResult{}), make([]message.Outcome, 2), nil},
+		{
+			"what becomes of them", results(abi.MessageResult{OnFailure: abi.OnFailureDrop}, abi.MessageResult{Index: 1, Status: abi.StatusFailed, Reason: "why", OnFailure: abi.OnFailureRetry}),
+			[]message.Outcome{{Action: message.Drop}, {Kind: message.Handler, Reason: "why", Action: message.Retry}}, nil,
+		},
 		{"one missing", results(abi.MessageResult{Index: 1}), []message.Outcome{missing, {}}, nil},
 		{"all missing", results(), []message.Outcome{missing, missing}, nil},
 		{

@@ -58,7 +58,8 @@ func (b *Batch) Partition() int { return b.partition }
 
 // Messages is the batch's messages, in the order in which the batcher got
 // them. Those that the handler does not [Message.Fail] succeed, once the sink
-// has taken the records; what a handler sets on them otherwise is ignored.
+// has taken the records; [Message.OnFailure] counts too, and what a handler sets
+// on them otherwise is ignored.
 func (b *Batch) Messages() []*Message { return b.messages }
 
 // Emit adds a copy of record to what the batcher's sink delivers, in order,
@@ -79,6 +80,7 @@ func (b *Batch) result() []byte {
 		if err := b.all[i].err; err != nil {
 			r = failure(r.Index, err)
 		}
+		r.OnFailure = b.all[i].patch.OnFailure
 		b.out = abi.AppendResult(b.out, r)
 	}
 	return b.out

@@ -78,7 +78,6 @@ func (m *Message) Fail(err error) {
 
 // OnFailure says what becomes of the message if it fails, now or later, in
 // place of what the configuration says. A handler that panics has said nothing.
-// In a batch handler it is ignored.
 func (m *Message) OnFailure(action OnFailure) { m.patch.OnFailure = action }
 
 // result is the message's part of the answer.

@@ -405,8 +405,7 @@ type MessageResult struct {
 	Batcher   *string    `protobuf:"bytes,6,opt,name=batcher,proto3,oneof" json:"batcher,omitempty"`
 	BatchKey  *string    `protobuf:"bytes,7,opt,name=batch_key,json=batchKey,proto3,oneof" json:"batch_key,omitempty"`
 	BatchMode *BatchMode `protobuf:"varint,8,opt,name=batch_mode,json=batchMode,proto3,enum=relayhost.abi.v1.BatchMode,oneof" json:"batch_mode,omitempty"`
-	// What becomes of the message if it fails, with this result or later. Counts
-	// in the output of handle_message, prepare_messages and handle_failed.
+	// What becomes of the message if it fails, with this result or later.
 	OnFailure OnFailure `protobuf:"varint,9,opt,name=on_failure,json=onFailure,proto3,enum=relayhost.abi.v1.OnFailure" json:"on_failure,omitempty"`
 	// What goes on in the message's place. Only in the output of handle_message.
 	Outputs       []*Output `protobuf:"bytes,10,rep,name=outputs,proto3" json:"outputs,omitempty"`

@@ -12,36 +12,40 @@ import (
 // Real guests return metered what they return as they are, and are charged what
 // they execute, instruction by instruction, whatever the slice.
 func TestGuests(t *testing.T) {
+	exports := map[string][]string{}
 	for _, w := range slices.Concat(real, bare) {
-		t.Run(w.guest+"/"+w.export, func(t *testing.T) {
-			const n = 7
-			file := guestFile(t, w.guest)
-			want, _, err := instantiate(t, file, 0).call(w.export, n)
-			if err != nil {
-				t.Fatal(err)
-			}
-			metered := rewrite(t, file)
-			var charged []uint64
-			for _, slice := range []int64{50, meter.DefaultSlice} {
-				got, spent, err := instantiate(t, metered, slice).call(w.export, n)
-				if err != nil || !slices.Equal(got, want) {
-					t.Errorf("with slices of %d it returns %v, %v, want %v", slice, got, err, want)
-				}
-				charged = append(charged, spent)
-			}
+		exports[w.guest] = append(exports[w.guest], w.export)
+	}
+	for name, exports := range exports {
+		t.Run(name, func(t *testing.T) {
+			file := guestFile(t, name)
 			naive, err := meter.RewriteNaively(file, meter.Limits{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, exact, err := instantiate(t, naive, 0).call(w.export, n)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if charged[0] != exact || charged[1] != exact {
-				t.Errorf("it is charged %d, and its instructions are %d", charged, exact)
+			metered := rewrite(t, file)
+			plain, reference := instantiate(t, file, 0), instantiate(t, naive, 0)
+			fine, usual := instantiate(t, metered, 50), instantiate(t, metered, meter.DefaultSlice)
+			for _, export := range exports {
+				want, _ := mustCall(t, plain, export)
+				_, exact := mustCall(t, reference, export)
+				for _, g := range []*guest{fine, usual} {
+					if got, spent := mustCall(t, g, export); !slices.Equal(got, want) || spent != exact {
+						t.Errorf("%s returns %v for %d units, want %v for %d", export, got, spent, want, exact)
+					}
+				}
 			}
 		})
 	}
+}
+
+func mustCall(t *testing.T, g *guest, export string) (results []uint64, spent uint64) {
+	t.Helper()
+	results, spent, err := g.call(export, 7)
+	if err != nil {
+		t.Fatalf("%s: %v", export, err)
+	}
+	return results, spent
 }
 
 // A call of several slices, with a deadline, allocates nothing.

@@ -1,0 +1,62 @@
+package telemetry
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/relayhost/relayhost/host/message"
+)
+
+// State is what a pipeline is at one instant. Received, Settled and InFlight
+// must be of the same one.
+type State struct {
+	// Phase says why the pipeline takes nothing in for now or ever, "draining"
+	// for example; empty while it runs.
+	Phase string
+
+	Received, InFlight int64
+	Settled            map[message.Kind]int64
+	// Bytes is the size of the events in flight.
+	Bytes int64
+	// MaxInFlight and MaxBytes are what may be in flight before intake stops.
+	MaxInFlight, MaxBytes int64
+	// Dropped and DeadLettered are what became of those that failed.
+	Dropped, DeadLettered int64
+
+	// Waiting is how many messages wait in each batcher.
+	Waiting map[string]int
+	// Retries is how many messages wait for another attempt.
+	Retries int
+	// HaltedPartitions are those that wait for an operator, and HaltedMessages
+	// what waits in them.
+	HaltedPartitions, HaltedMessages int
+}
+
+// reasons are why the pipeline is not ready; there are none if it is.
+func (s *State) reasons() (reasons []string) {
+	if s.Phase != "" {
+		reasons = append(reasons, s.Phase)
+	}
+	if s.InFlight >= s.MaxInFlight {
+		reasons = append(reasons, fmt.Sprintf("intake stopped: %s messages in flight of at most %s",
+			grouped(s.InFlight), grouped(s.MaxInFlight)))
+	}
+	if s.Bytes >= s.MaxBytes {
+		reasons = append(reasons, fmt.Sprintf("intake stopped: %s bytes in flight of at most %s",
+			grouped(s.Bytes), grouped(s.MaxBytes)))
+	}
+	if s.HaltedPartitions > 0 {
+		reasons = append(reasons, fmt.Sprintf("partitions halted: %s, with %s messages",
+			grouped(int64(s.HaltedPartitions)), grouped(int64(s.HaltedMessages))))
+	}
+	return reasons
+}
+
+// grouped is a count with a comma at each thousand.
+func grouped(n int64) string {
+	digits := strconv.FormatInt(n, 10)
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
+}
