@@ -106,6 +106,9 @@ func acknowledged(i int, a *trial.Ack) outcome {
 	switch {
 	case !a.Settled:
 		o.Status = "unsettled"
+		if a.Outcome.OK() {
+			o.Kind = "waiting"
+		}
 		return o
 	case !a.OK():
 		o.Status = "failed"

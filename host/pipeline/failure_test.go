@@ -2,6 +2,7 @@ package pipeline_test
 
 import (
 	"errors"
+	"io"
 	"slices"
 	"strings"
 	"sync"
@@ -239,6 +240,47 @@ func TestKeepOrderOfBatches(t *testing.T) {
 
 // A halted partition waits, whatever else goes on; it can be resumed; and a
 // drain does not wait for it, but names what is in it.
+// What came before the message that halts its partition is in a batch by then:
+// it does not wait, and the drain ends at once whatever becomes of it.
+func TestHaltBehindABatch(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		batchFail bool
+		unsettled []string
+	}{
+		{"the batch is ok", false, []string{"2", "3"}},
+		{"the batch fails", true, []string{"1", "2", "3"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := &plugin{message: failing(message.Handler, 2), batch: func(b *message.Batch) message.BatchResult {
+					if c.batchFail {
+						return message.FailAll(len(b.Messages), message.Failed(message.Handler, "poison"))
+					}
+					return echo(b)
+				}}
+				b := batcher("default", 10, &sink{})
+				b.BatchTimeout = time.Hour
+				config := shape(0, 10, b)
+				config.Processors.PartitionBy = &pipeline.Partition{Value: func(*message.Message) string { return "" }}
+				config.Failures.OnFailure = message.HaltPartition
+				in := newSource()
+				in.push(1, 2, 3)
+				in.end(io.EOF)
+				began := time.Now()
+				r := start(t, config, in, p)
+				var unsettled *pipeline.UnsettledError
+				if err := <-r.done; !errors.As(err, &unsettled) || time.Since(began) > 0 {
+					t.Fatalf("after %v: %v", time.Since(began), err)
+				}
+				if !slices.Equal(slices.Sorted(slices.Values(unsettled.IDs)), c.unsettled) {
+					t.Errorf("unsettled: %v", unsettled.IDs)
+				}
+			})
+		})
+	}
+}
+
 func TestHaltPartition(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var seen journal
