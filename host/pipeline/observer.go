@@ -11,6 +11,8 @@ import (
 // messages: they must be quick. Without one, none of it costs anything, not even
 // a look at the clock.
 type Observer interface {
+	// Started: every slot has its handler, and pulling begins.
+	Started(slots int, took time.Duration)
 	// Pulled: a producer's pull has brought so much.
 	Pulled(messages, bytes int, took time.Duration)
 	// RateLimited: a producer has waited for the next window.

@@ -115,9 +115,11 @@ func (p *Pipeline) Run(ctx context.Context) error {
 	defer p.phase.advance(Ended)
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
+	watch := p.watch()
 	if err := p.makeSlots(work); err != nil {
 		return err
 	}
+	watch.tell(func(o Observer, took time.Duration) { o.Started(len(p.handlers()), took) })
 	p.phase.advance(Running)
 	stages := p.start(work)
 	return p.finish(ctx, stages, cancel)

@@ -10,6 +10,7 @@ import (
 
 // Observer counts what one pipeline tells it. Make it with [Telemetry.Observer].
 type Observer struct {
+	start                      prometheus.Gauge
 	pull                       prometheus.Observer
 	pulledBytes, rateLimited   prometheus.Counter
 	chunk, message             prometheus.Observer
@@ -50,6 +51,7 @@ func (k kinds) count(o message.Outcome) { k[o.Kind].Inc() }
 func (t *Telemetry) Observer(pipeline string, batchers ...string) *Observer {
 	v := &t.vectors
 	o := &Observer{
+		start:                v.start.WithLabelValues(pipeline),
 		pull:                 v.pull.WithLabelValues(pipeline),
 		pulledBytes:          v.pulledBytes.WithLabelValues(pipeline),
 		rateLimited:          v.rateLimited.WithLabelValues(pipeline),
@@ -83,6 +85,9 @@ func (v *vectors) batcher(pipeline, name string) *batcher {
 	}
 	return b
 }
+
+// Started notes how long the start took.
+func (o *Observer) Started(_ int, took time.Duration) { o.start.Set(took.Seconds()) }
 
 // Pulled counts a pull that brought something.
 func (o *Observer) Pulled(_, bytes int, took time.Duration) {

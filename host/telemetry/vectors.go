@@ -14,6 +14,7 @@ var (
 
 // vectors are the metrics that are counted as things happen, of all pipelines.
 type vectors struct {
+	start       *prometheus.GaugeVec
 	pull        *prometheus.HistogramVec
 	pulledBytes *prometheus.CounterVec
 	rateLimited *prometheus.CounterVec
@@ -47,6 +48,10 @@ func newVectors(r prometheus.Registerer) vectors {
 		return made.NewCounterVec(prometheus.CounterOpts{Name: prefix + name, Help: help}, labels)
 	}
 	return vectors{
+		start: made.NewGaugeVec(prometheus.GaugeOpts{
+			Name: prefix + "pipeline_start_duration_seconds",
+			Help: "How long the start took, until every slot had its instance.",
+		}, []string{"pipeline"}),
 		pull:        histogram("pull_duration_seconds", "Pulls that brought something: how long the source took.", waitBuckets, "pipeline"),
 		pulledBytes: counter("pulled_bytes_total", "The size of the events that were pulled.", "pipeline"),
 		rateLimited: counter("rate_limited_seconds_total", "How long producers have waited for the rate limit's next window, together.", "pipeline"),
