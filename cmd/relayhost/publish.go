@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -63,7 +64,22 @@ func (c *publishCommand) events(p *process) ([]*pb.NewEvent, error) {
 		if err != nil {
 			return nil, err
 		}
+		if err := c.complete(file, events); err != nil {
+			return nil, err
+		}
 		all = append(all, events...)
 	}
 	return all, nil
+}
+
+// complete gives events their source. Of what is blank, EventRelay says no more
+// than that the server failed.
+func (c *publishCommand) complete(file string, events []*pb.NewEvent) error {
+	for i, e := range events {
+		if e.GetName() == "" {
+			return usageError{fmt.Sprintf("event %d of %s has no name", i+1, file)}
+		}
+		e.Source = cmp.Or(e.GetSource(), c.Source)
+	}
+	return nil
 }
