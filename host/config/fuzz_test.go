@@ -84,6 +84,9 @@ func alike(t *testing.T, lines []string, path string, value any, at *config.Outl
 	}
 	switch v := value.(type) {
 	case map[string]any:
+		if strings.HasSuffix(path, ".[]") && len(at.Items()) > 0 {
+			return // the library takes a.'' = [[{}]] for a.'' = [{}]
+		}
 		if !slices.Equal(slices.Sorted(maps.Keys(v)), slices.Sorted(maps.Keys(at.Fields()))) {
 			t.Fatalf("%s: the library has %q, the outline %q", path, slices.Sorted(maps.Keys(v)), slices.Sorted(maps.Keys(at.Fields())))
 		}
