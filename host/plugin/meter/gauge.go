@@ -24,10 +24,10 @@ var (
 
 const (
 	// DefaultSlice is how many units a module runs between two looks of the
-	// gauge: some 12 to 50 µs, or one walk over 25 MB of new memory.
-	DefaultSlice = 50_000
+	// gauge: some 25 to 50 µs, or one walk over 50 MB of new memory.
+	DefaultSlice = 100_000
 	// yieldEvery is how often a running call lets others run.
-	yieldEvery = time.Millisecond / 4
+	yieldEvery = time.Millisecond / 2
 	// sleepStep is how long an interruption of a sleep may take.
 	sleepStep = 5 * time.Millisecond
 )
@@ -62,7 +62,8 @@ type Gauge struct {
 }
 
 // NewGauge makes a gauge with slices of so many units, at most 2^40; 0 means
-// DefaultSlice. Setting interrupted, from any goroutine, ends the call that runs and those to
+// DefaultSlice. Setting interrupted, from any goroutine, ends the call that runs
+// and those to
 // come.
 func NewGauge(slice int64, interrupted *atomic.Bool) *Gauge {
 	if slice <= 0 {
