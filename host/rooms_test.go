@@ -34,6 +34,7 @@ var rooms = []struct {
 	{"host/telemetry", []string{"host/message"}},
 	{"host/source/", []string{"abi", "proto/eventrelay", "host/message", "host/eventrelay"}},
 	{"host/sink/", []string{"host/message"}},
+	{"host/journal", []string{"host/message"}},
 	{"host/devserver/pki", nil},
 	{"host/devserver", []string{"proto/eventrelay", "host/devserver/"}},
 	{"host/devserver/internal/query", []string{"proto/eventrelay"}},

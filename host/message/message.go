@@ -9,7 +9,10 @@
 // [Message.Settled] may be called from another goroutine.
 package message
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // DefaultBatcher is the batcher of a message that no handler routed.
 const DefaultBatcher = "default"
@@ -24,6 +27,11 @@ type Message struct {
 	Event []byte
 	// Position is the source's own place for the event: EventRelay's offset.
 	Position int64
+
+	// Received is when the pipeline first got the event, perhaps in an earlier run.
+	Received time.Time
+	// Entry is the message's place in the journal, zero if it is in none.
+	Entry Entry
 
 	// Sequence is the message's place among those that its pipeline received,
 	// from 1 on.
@@ -51,6 +59,20 @@ type Message struct {
 
 	set        *Set
 	prev, next *Message
+}
+
+// Entry is a place in a journal: the Index-th message of the pull that was kept
+// as Segment, which is above 0.
+type Entry struct {
+	Segment uint64
+	Index   uint32
+}
+
+// Mark says that an event was pulled.
+type Mark struct {
+	ID       string
+	Position int64
+	At       time.Time
 }
 
 // Settle ends the message's life with o. Only the first call counts; it

@@ -60,6 +60,8 @@ type Outcome struct {
 	Kind Kind
 	// Reason says for people why it failed. It may hold text of the guest.
 	Reason string
+	// Trace is the guest's call stack where it trapped, if it did.
+	Trace string
 	// Retryable says that another attempt may go better.
 	Retryable bool
 	// Action is what becomes of a message that failed for good; in what a batch
@@ -114,10 +116,12 @@ const (
 	HaltPartition
 	// Drop: the message is given up; it is counted, and no more.
 	Drop
+	// Unlock: the source is to deliver the message anew, to whoever pulls next.
+	Unlock
 )
 
 var onFailureNames = [...]string{
-	AsConfigured: "", Retry: "retry", DeadLetter: "dead_letter", HaltPartition: "halt_partition", Drop: "drop",
+	AsConfigured: "", Retry: "retry", DeadLetter: "dead_letter", HaltPartition: "halt_partition", Drop: "drop", Unlock: "unlock",
 }
 
 // String is the action's name in configurations, logs and metrics.

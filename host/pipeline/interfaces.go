@@ -21,6 +21,39 @@ type Source interface {
 	Settle(messages []*message.Message)
 }
 
+// Unlocker is a Source that may be able to have a message delivered anew, to
+// whoever pulls next.
+type Unlocker interface {
+	Source
+	// CanUnlock reports whether it is; known once the first Pull has returned.
+	CanUnlock() bool
+	// Unlock gives messages back. It tries until it succeeds, ctx is done, or
+	// there is no hope.
+	Unlock(ctx context.Context, messages []*message.Message) error
+}
+
+// Journal keeps what a source has brought until it is settled, so that a later
+// run can handle what this one did not.
+type Journal interface {
+	// Admit waits until there is room for more messages. It reports false if
+	// stop was closed first.
+	Admit(stop <-chan struct{}) bool
+	// Append keeps the messages of a pull: they are safe when it returns nil.
+	// What may pass, such as a full disk, it waits out until stop is closed or
+	// ctx done. An error says that they are not safe; they are to be handled
+	// nonetheless.
+	Append(ctx context.Context, stop <-chan struct{}, messages []*message.Message) error
+	// Recover returns up to n messages that were kept and did not settle in an
+	// earlier run, in their order, or that were put back since; none if there
+	// are none at the time. Each is returned once.
+	Recover(n int) ([]*message.Message, error)
+	// Recoverable has an item when there may be more to Recover.
+	Recoverable() <-chan struct{}
+	// Settle takes messages out, each with its outcome: a dead letter is kept
+	// aside. It does not wait.
+	Settle(messages []*message.Message)
+}
+
 // Plugin makes the handlers of a pipeline's slots.
 type Plugin interface {
 	// NewHandler makes the handler of one slot.
