@@ -300,18 +300,11 @@ func (j *Journal) done(r *round) {
 
 // finish closes the store after the last commit.
 func (j *Journal) finish() {
-	g := j.generation()
-	closed := make(chan error, 1)
-	go func() { closed <- g.close() }()
-	select {
-	case err := <-closed:
-		if err == nil {
-			err = j.seal()
-		}
-		j.end(err)
-	case <-g.failed:
-		j.end(g.err())
+	err := j.generation().shutDown()
+	if err == nil {
+		err = j.seal()
 	}
+	j.end(err)
 }
 
 // watch tells the log when the journal gets full and when there is room again.
