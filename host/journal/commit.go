@@ -205,6 +205,10 @@ func (j *Journal) take() *round {
 // commit writes a round.
 func (j *Journal) commit(r *round) error {
 	g := j.generation()
+	if err := fill(g, r.rewrite); err != nil {
+		g.fail("read", "store", err, true)
+		return err
+	}
 	b := g.db.NewBatch()
 	k := j.books
 	if err := r.apply(b, &k); err != nil {
@@ -239,7 +243,7 @@ func (r *round) apply(b *pebble.Batch, k *books) error {
 		must(b.Delete(segmentKey(keyMarks, m.number, m.marks.segment), nil))
 		k.marks--
 	}
-	for _, w := range r.rewrite {
+	for _, w := range r.rewrite { // before those that go, which may be among them
 		must(b.Set(segmentKey(keySegment, w.pipeline.number, w.segment.number), w.value, nil))
 	}
 	for i := range r.bitmaps {

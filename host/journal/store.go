@@ -281,7 +281,7 @@ func (c *census) segment(k key, value []byte) error {
 		return err
 	}
 	s := newSegment(k.number, v, int64(len(value)))
-	s.bitmap, s.taken = known, true
+	s.bitmap, s.stored = known, true
 	p := c.pipeline(k.pipeline)
 	c.add(p, s)
 	p.recoverable = append(p.recoverable, s)
