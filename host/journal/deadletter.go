@@ -187,10 +187,10 @@ func (j *Journal) Retry(f Filter) (n int, err error) {
 			committed: func() {
 				j.unbury(letters)
 				for _, r := range backs {
-					r.segment.stored = true
+					r.stored = true
 					j.add(r.pipeline, r.segment)
-					r.pipeline.recoverable = append(r.pipeline.recoverable, r.segment)
-					r.pipeline.notify()
+					r.recoverable = append(r.recoverable, r.segment)
+					r.notify()
 				}
 			},
 		}

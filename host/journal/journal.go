@@ -68,6 +68,8 @@ type Journal struct {
 	// admin is held by what reads dead letters in order to change them.
 	admin sync.Mutex
 
+	scratch []byte // the committer's
+
 	kick    chan struct{} // has an item when there is something to commit
 	closing chan struct{} // closed when Close begins
 	ended   chan struct{} // closed when the committer has ended
