@@ -199,7 +199,7 @@ func TestSetAsideInterrupted(t *testing.T) {
 	if inChild(t) {
 		return
 	}
-	mem, m := sample(t)
+	mem, _ := sample(t)
 	table, data := "", []byte(nil)
 	for _, name := range files(t, mem) {
 		if d := contentOf(t, mem, name); strings.HasSuffix(name, ".sst") && len(d) > len(data) {
