@@ -20,7 +20,7 @@ import (
 )
 
 var (
-	crashSeeds = flag.Int("crash-seeds", 30, "how many histories of crashes to try")
+	crashSeeds = flag.Int("crash-seeds", 12, "how many histories of crashes to try")
 	crashSeed  = flag.Uint64("crash-seed", 0, "the only seed to try")
 )
 

@@ -106,6 +106,8 @@ func (i *Inbox) Append(ctx context.Context, stop <-chan struct{}, messages []*me
 		err = ctx.Err()
 	case <-stop:
 		err = ErrStopped
+	case <-i.j.over:
+		err = ErrClosed
 	}
 	return i.giveUp(a, err)
 }
@@ -234,9 +236,18 @@ func (i *Inbox) Recover(n int) ([]*message.Message, error) {
 		s, g := i.p.recoverable[0], i.j.store
 		i.j.mu.Unlock()
 		if err := i.load(g, s); err != nil {
+			if passing(g.err()) {
+				return nil, nil // Recoverable has an item when the store is back
+			}
 			return nil, err
 		}
 	}
+}
+
+// passing reports whether err is of a disk that may work again.
+func passing(err error) bool {
+	f, ok := errors.AsType[*FaultError](err)
+	return ok && !f.Damaged
 }
 
 // load reads the messages of the first segment that can be recovered.
