@@ -72,6 +72,7 @@ func chaos(t *testing.T, random *rand.Rand) {
 			once[id]++
 		}
 	}
+	left -= len(j.left) // a later run takes those up
 	if len(once) != in.pulled()+left || int64(len(once)) != r.Books().Received {
 		t.Errorf("pulled %d, left %d, received %d, acked %d", in.pulled(), left, r.Books().Received, len(once))
 	}
