@@ -122,10 +122,10 @@ type Producer struct {
 	Lookback          Lookback
 	Reconcile         bool
 	ReconcileInterval time.Duration
-	Host          string
-	Port          int
-	Token         secret.Text
-	TLS           bool
+	Host              string
+	Port              int
+	Token             secret.Text
+	TLS               bool
 	// CertFile and KeyFile are both set or both empty.
 	CertFile, KeyFile, CACertFile string
 	PullInterval                  time.Duration

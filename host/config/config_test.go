@@ -38,7 +38,7 @@ func TestDefaults(t *testing.T) {
 			Type: "eventrelay", Mode: "queue", DestinationID: "6b0a4f3e-8f0c-4c1d-9a55-0d6f3a1e2b7c",
 			Shard: config.Shard{Index: 1, Count: 1}, ReconcileInterval: time.Minute,
 			Lookback: config.Lookback{Time: 10 * time.Minute, Events: 100_000, Bytes: 32 << 20},
-			Host: "localhost", Port: 50051, PullInterval: 5 * time.Second, Concurrency: 1,
+			Host:     "localhost", Port: 50051, PullInterval: 5 * time.Second, Concurrency: 1,
 		},
 		Plugin: config.Plugin{
 			Module: "upcase.wasm", State: "reuse", Clock: "real", Random: "real",
