@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -23,9 +22,10 @@ type fence struct {
 	vfs.FS
 	fsync Fsync
 
-	failed chan struct{} // closed with the first failure
-	cause  atomic.Pointer[FaultError]
-	after  atomic.Int32 // operations that were tried after the failure
+	failed  chan struct{} // closed with the first failure
+	cause   atomic.Pointer[FaultError]
+	after   atomic.Int32 // operations that were tried after the failure
+	running atomic.Bool  // the store is neither being opened nor closed
 
 	// gate is held by each operation that changes a file, and by who waits for
 	// the last of them.
@@ -99,10 +99,21 @@ const patience = 200
 
 // do runs an operation that changes something.
 func (f *fence) do(op, path string, call func() error) error {
+	err := f.try(op, path, call)
+	if f.err() == nil || err == nil {
+		return err
+	}
+	if f.running.Load() && !survivable(op, path) || f.after.Add(1) > patience {
+		park()
+	}
+	return err
+}
+
+func (f *fence) try(op, path string, call func() error) error {
 	f.gate.RLock()
 	defer f.gate.RUnlock()
 	if err := f.err(); err != nil {
-		return f.refuse(err)
+		return err
 	}
 	err := call()
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -111,20 +122,32 @@ func (f *fence) do(op, path string, call func() error) error {
 	return err
 }
 
-func (f *fence) refuse(err error) error {
-	switch n := f.after.Add(1); {
-	case n > patience:
-		f.gate.RUnlock()
-		select {}
-	case n > patience/2:
-		time.Sleep(time.Millisecond)
-	}
-	return err
+// survivable are the operations of which pebble takes an error: those on tables,
+// and the writing of its log, once no other commit is tried. Any other it answers
+// with a panic, some while it unlocks what is not locked, which ends the process.
+// So a goroutine that would get to know of such an error never returns.
+func survivable(op, path string) bool {
+	return strings.HasSuffix(path, ".sst") || isLog(path) && (op == "write" || op == "sync")
 }
 
-// Create makes a file.
+func isLog(path string) bool { return strings.HasSuffix(path, ".log") }
+
+// park never returns.
+func park() { select {} }
+
+// Create makes a file. That a manifest is there must be durable before the file
+// that points to it is: pebble syncs the folder once, for both.
 func (f *fence) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	return f.open("create", name, func() (vfs.File, error) { return f.FS.Create(name, c) })
+	return f.open("create", name, func() (vfs.File, error) {
+		file, err := f.FS.Create(name, c)
+		if err != nil || !strings.HasPrefix(f.PathBase(name), "MANIFEST-") {
+			return file, err
+		}
+		if err := syncFolder(f.FS, f.PathDir(name)); err != nil {
+			return nil, errors.Join(err, file.Close())
+		}
+		return file, nil
+	})
 }
 
 // OpenReadWrite opens a file for writing.
@@ -164,7 +187,7 @@ func (f *fence) open(op, name string, call func() (vfs.File, error)) (vfs.File, 
 	if err != nil {
 		return nil, err
 	}
-	return &fencedFile{File: file, fence: f, name: name, log: strings.HasSuffix(name, ".log")}, nil
+	return &fencedFile{File: file, fence: f, name: name, log: isLog(name)}, nil
 }
 
 // Link makes a hard link.
@@ -323,5 +346,9 @@ func (f *fencedFile) Close() error {
 	f.mu.Lock()
 	f.closed = true
 	f.mu.Unlock()
-	return errors.Join(err, f.File.Close())
+	err = errors.Join(err, f.File.Close())
+	if f.log {
+		return f.fence.do("close", f.name, func() error { return err })
+	}
+	return err
 }

@@ -3,6 +3,8 @@ package journal
 import (
 	"errors"
 	"fmt"
+	"runtime"
+	"strings"
 	"sync"
 	"time"
 
@@ -26,13 +28,15 @@ type generation struct {
 	closed  bool
 	stopped chan struct{} // closed when the goroutines are to end
 	stop    sync.Once
-	running sync.WaitGroup
+
+	goroutines sync.WaitGroup
 }
 
-const (
-	memTable = 16 << 20
-	cache    = 4 << 20
-)
+const cacheSize = 4 << 20
+
+// memTable is how much the store gathers in memory, and in its log, before it
+// writes a table. A pull above half of it goes to a table of its own.
+var memTable uint64 = 16 << 20
 
 // openGeneration opens the store in dir, which is there.
 func openGeneration(fs vfs.FS, dir string, o Options, readOnly bool) (*generation, error) {
@@ -53,9 +57,10 @@ func openGeneration(fs vfs.FS, dir string, o Options, readOnly bool) (*generatio
 	if readOnly {
 		return g, nil
 	}
-	g.running.Go(g.apply)
+	g.running.Store(true)
+	g.goroutines.Go(g.apply)
 	if o.Fsync == Interval {
-		g.running.Go(func() { g.tick(o.Interval) })
+		g.goroutines.Go(func() { g.tick(o.Interval) })
 	}
 	return g, nil
 }
@@ -76,7 +81,7 @@ func (g *generation) open(dir string, readOnly bool) (err error) {
 	g.db, err = pebble.Open(dir, &pebble.Options{
 		FS: g.fence, Logger: g, ReadOnly: readOnly, ErrorIfNotExists: readOnly,
 		FormatMajorVersion: pebble.FormatWALSyncChunks,
-		MemTableSize:       memTable, CacheSize: cache, MaxOpenFiles: 128,
+		MemTableSize:       memTable, CacheSize: cacheSize, MaxOpenFiles: 128,
 		EventListener: &pebble.EventListener{
 			BackgroundError: func(err error) { g.fail("keep", dir, err, pebble.IsCorruptionError(err)) },
 			DataCorruption:  func(i pebble.DataCorruptionInfo) { g.fail("read", i.Path, i.Details, true) },
@@ -91,20 +96,25 @@ func (g *generation) Infof(string, ...any) {}
 // Errorf is pebble's trouble; what matters comes through the fence too.
 func (g *generation) Errorf(string, ...any) {}
 
-// Fatalf must not return. The goroutine that called it is lost with the store.
+// Fatalf must not return. Where pebble calls it for a commit that failed, it
+// holds nothing and the goroutine is ours: it ends. Any other goroutine is lost
+// with the store.
 func (g *generation) Fatalf(format string, args ...any) {
 	g.fail("keep", "store", fmt.Errorf(format, args...), false)
+	if strings.HasPrefix(format, "pebble: fatal commit error") {
+		runtime.Goexit()
+	}
 	park()
 }
-
-func park() { select {} }
 
 // apply applies what commit hands over.
 func (g *generation) apply() {
 	for {
 		select {
 		case b := <-g.work:
-			g.done <- g.applyOne(b)
+			if g.err() == nil {
+				g.done <- g.applyOne(b)
+			}
 		case <-g.stopped:
 			return
 		}
@@ -181,6 +191,7 @@ func (g *generation) read(f func(db *pebble.DB) error) (err error) {
 // close closes the store; it may never return if the store failed.
 func (g *generation) close() error {
 	g.stop.Do(func() { close(g.stopped) })
+	g.goroutines.Wait()
 	g.reading.Lock()
 	if g.closed {
 		g.reading.Unlock()
@@ -188,7 +199,7 @@ func (g *generation) close() error {
 	}
 	g.closed = true
 	g.reading.Unlock()
-	g.running.Wait()
+	g.running.Store(false)
 	return g.closeStore()
 }
 

@@ -127,7 +127,11 @@ func (j *Journal) open() error {
 	if err != nil {
 		return fmt.Errorf("open the journal: %w", err)
 	}
-	return j.unseal()
+	if err := j.unseal(); err != nil {
+		j.store.giveUp()
+		return fmt.Errorf("open the journal: %w", err)
+	}
+	return nil
 }
 
 // closeWait is how long Close waits for the disk.

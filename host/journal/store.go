@@ -28,7 +28,7 @@ func (e *DamagedError) Unwrap() error { return e.Err }
 
 // lockFolder makes the journal's folder and locks it.
 func lockFolder(f vfs.FS, dir string) (io.Closer, error) {
-	if err := f.MkdirAll(dir, 0o700); err != nil {
+	if err := makeFolder(f, dir); err != nil {
 		return nil, fmt.Errorf("make the journal's folder: %w", err)
 	}
 	lock, err := f.Lock(f.PathJoin(dir, "lock"))
@@ -40,6 +40,23 @@ func lockFolder(f vfs.FS, dir string) (io.Closer, error) {
 	}
 	return nil, fmt.Errorf("%w: another process has %s open (%v)\nhint: one host at a time may use a journal: stop the other, "+
 		"or give this one another [journal] dir", ErrInUse, dir, err)
+}
+
+// makeFolder makes a folder and those above it, durably.
+func makeFolder(f vfs.FS, dir string) error {
+	if _, err := f.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	parent := f.PathDir(dir)
+	if parent != dir && parent != "." {
+		if err := makeFolder(f, parent); err != nil {
+			return err
+		}
+	}
+	if err := f.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	return syncFolder(f, parent)
 }
 
 // createStore makes an empty store if there is none. It is there with all that
