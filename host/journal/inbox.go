@@ -172,6 +172,7 @@ func (i *Inbox) write(a *appending, b *pebble.Batch, k *books) error {
 
 // committed takes note of what was written. The journal is locked.
 func (i *Inbox) committed(a *appending) {
+	a.segment.stored = true
 	i.j.resize(i.p, a.segment, int64(a.size))
 	if i.o.Remember {
 		i.j.remember(i.p, a.marks)

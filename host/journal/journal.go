@@ -49,6 +49,8 @@ type Options struct {
 	Logger *slog.Logger
 	// FS is the file system. Defaults to the machine's.
 	FS vfs.FS
+
+	torn bool // the end of the log may be missing
 }
 
 // ErrInUse is a journal that another process has open.
@@ -112,7 +114,7 @@ func Open(dir string, o Options) (*Journal, error) {
 	return j, nil
 }
 
-func (j *Journal) storeDir() string { return j.o.FS.PathJoin(j.dir, "store") }
+func (j *Journal) storeDir() string { return j.o.FS.PathJoin(j.dir, storeName) }
 
 func (j *Journal) open() error {
 	if err := createStore(j.dir, j.o); err != nil {
@@ -123,11 +125,15 @@ func (j *Journal) open() error {
 		return err
 	}
 	j.ledger = *l
-	j.store, err = openGeneration(j.o.FS, j.storeDir(), j.o, false)
+	o := j.o
+	if o.torn, err = mayBeTorn(o.FS, j.storeDir()); err != nil {
+		return fmt.Errorf("open the journal: %w", err)
+	}
+	j.store, err = openGeneration(o.FS, j.storeDir(), o, false)
 	if err != nil {
 		return fmt.Errorf("open the journal: %w", err)
 	}
-	if err := j.unseal(); err != nil {
+	if err := errors.Join(j.markUnsynced(), j.unseal()); err != nil {
 		j.store.giveUp()
 		return fmt.Errorf("open the journal: %w", err)
 	}

@@ -15,6 +15,7 @@ const child = "JOURNAL_TEST_CHILD"
 
 func TestMain(m *testing.M) {
 	journal.SetMemTable(smallTable)
+	journal.SetSparse(2 << 10)
 	switch os.Getenv(child) {
 	case "":
 		goleak.VerifyTestMain(m)
