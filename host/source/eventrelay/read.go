@@ -120,8 +120,7 @@ func (h *history) tried(ctx context.Context, ask func() (page, error)) (page, er
 	}, backoff.WithMaxTries(readTries), backoff.WithBackOff(&backoff.ExponentialBackOff{
 		InitialInterval: firstPause, RandomizationFactor: 0.5, Multiplier: 2, MaxInterval: minLastPause,
 	}))
-	var permanent *backoff.PermanentError
-	if errors.As(err, &permanent) {
+	if permanent, ok := errors.AsType[*backoff.PermanentError](err); ok {
 		err = permanent.Err
 	}
 	return p, h.explain(ctx, err)
