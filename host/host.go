@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/relayhost/relayhost/host/config"
+	"github.com/relayhost/relayhost/host/journal"
 	"github.com/relayhost/relayhost/host/pipeline"
 	"github.com/relayhost/relayhost/host/plugin"
 )
@@ -46,6 +47,7 @@ type Host struct {
 	log     *slog.Logger
 	engine  *plugin.Engine
 	metrics *metrics
+	journal *journal.Journal // nil without one
 	lines   []*line
 }
 
@@ -64,7 +66,11 @@ func New(ctx context.Context, c *config.Config, o Options) (*Host, error) {
 	if h.metrics, err = newMetrics(o); err != nil {
 		errs = append(errs, err)
 	}
-	w := workshop{engine: engine, options: o, sinks: newSinks(o), metrics: h.metrics}
+	if h.journal, err = openJournal(c.Journal, o.Logger); err != nil {
+		errs = append(errs, err)
+	}
+	h.metrics.watchJournal(h.journal)
+	w := workshop{engine: engine, options: o, sinks: newSinks(o), metrics: h.metrics, journal: h.journal}
 	for _, p := range c.Pipelines {
 		l, err := w.line(ctx, p)
 		if err != nil {
@@ -104,6 +110,9 @@ func (h *Host) Close(ctx context.Context) error {
 	var errs []error
 	for _, l := range h.lines {
 		errs = append(errs, l.close(ctx))
+	}
+	if h.journal != nil {
+		errs = append(errs, h.journal.Close())
 	}
 	return errors.Join(append(errs, h.metrics.close(), h.engine.Close(ctx))...)
 }

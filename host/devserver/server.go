@@ -28,6 +28,7 @@ const (
 // Server is an EventRelay-compatible server. Its methods are safe for
 // concurrent use.
 type Server struct {
+	options  Options
 	state    *state
 	grpc     *grpc.Server
 	listener net.Listener
@@ -47,7 +48,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, errors.Join(listenError(o.Listen, err), st.disk.close())
 	}
-	s := &Server{state: st, grpc: newGRPC(o, st), listener: l}
+	s := &Server{options: o, state: st, grpc: newGRPC(o, st), listener: l}
 	s.close = sync.OnceValue(s.stop)
 	return s, nil
 }
@@ -68,7 +69,7 @@ func newGRPC(o Options, st *state) *grpc.Server {
 		opts = append(opts, grpc.Creds(credentials.NewTLS(o.TLS)))
 	}
 	g := grpc.NewServer(opts...)
-	pb.RegisterEventsServer(g, &eventsService{state: st, unlock: o.Unlock})
+	registerEvents(g, o, st)
 	pb.RegisterTopicsServer(g, &topicsService{state: st})
 	pb.RegisterDestinationsServer(g, &destinationsService{state: st})
 	pb.RegisterApiKeysServer(g, &keysService{state: st})
@@ -77,6 +78,14 @@ func newGRPC(o Options, st *state) *grpc.Server {
 	reflection.Register(g)
 	return g
 }
+
+func registerEvents(r grpc.ServiceRegistrar, o Options, st *state) {
+	pb.RegisterEventsServer(r, &eventsService{state: st, unlock: o.Unlock})
+}
+
+// RegisterEvents adds the Events service to a registrar of the caller's own, for
+// calls without a network. Nobody is asked who he is there.
+func (s *Server) RegisterEvents(r grpc.ServiceRegistrar) { registerEvents(r, s.options, s.state) }
 
 // Addr is where the server listens.
 func (s *Server) Addr() net.Addr { return s.listener.Addr() }

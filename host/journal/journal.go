@@ -11,8 +11,12 @@
 package journal
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
+	"io"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -49,6 +53,150 @@ type Options struct {
 
 // ErrInUse is a journal that another process has open.
 var ErrInUse = errors.New("the journal is in use")
+
+// ErrClosed is a journal that was closed.
+var ErrClosed = errors.New("the journal is closed")
+
+// Journal is an open journal. It is safe for concurrent use.
+type Journal struct {
+	dir  string
+	o    Options
+	lock io.Closer
+
+	// admin is held by what reads dead letters in order to change them.
+	admin sync.Mutex
+
+	kick    chan struct{} // has an item when there is something to commit
+	closing chan struct{} // closed when Close begins
+	ended   chan struct{} // closed when the committer has ended
+	close   sync.Once
+
+	mu sync.Mutex
+	ledger
+	queue   queue
+	store   *generation // nil once the journal is closed
+	trouble error       // why the store cannot be used for now
+	closed  bool
+	failure error         // what Close returns
+	changed chan struct{} // closed when bytes, trouble or closed change
+}
+
+func (o Options) withDefaults() Options {
+	o.Fsync = cmp.Or(o.Fsync, Always)
+	o.Interval = cmp.Or(o.Interval, time.Second)
+	o.MaxBytes = cmp.Or(o.MaxBytes, 1<<30)
+	o.FS = cmp.Or(o.FS, vfs.Default)
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// Open opens the journal in dir, and makes it if there is none. The error is
+// ErrInUse if another process has it open, and a *DamagedError if it cannot be
+// read: then nothing was changed in it.
+func Open(dir string, o Options) (*Journal, error) {
+	o = o.withDefaults()
+	lock, err := lockFolder(o.FS, dir)
+	if err != nil {
+		return nil, err
+	}
+	j := &Journal{
+		dir: dir, o: o, lock: lock, kick: make(chan struct{}, 1), closing: make(chan struct{}), ended: make(chan struct{}),
+		changed: make(chan struct{}),
+	}
+	if err := j.open(); err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	go j.commitAll()
+	return j, nil
+}
+
+func (j *Journal) storeDir() string { return j.o.FS.PathJoin(j.dir, "store") }
+
+func (j *Journal) open() error {
+	if err := createStore(j.dir, j.o); err != nil {
+		return err
+	}
+	l, err := inspect(j.storeDir(), j.o)
+	if err != nil {
+		return err
+	}
+	j.ledger = *l
+	j.store, err = openGeneration(j.o.FS, j.storeDir(), j.o, false)
+	if err != nil {
+		return fmt.Errorf("open the journal: %w", err)
+	}
+	if err := j.unseal(); err != nil {
+		j.store.giveUp()
+		return fmt.Errorf("open the journal: %w", err)
+	}
+	return nil
+}
+
+// closeWait is how long Close waits for the disk.
+const closeWait = 10 * time.Second
+
+// Close writes what is queued, as far as the disk lets it, and closes the
+// journal. What was not settled is handled by a later run.
+func (j *Journal) Close() error {
+	j.close.Do(func() {
+		close(j.closing)
+		select {
+		case <-j.ended:
+		case <-time.After(closeWait):
+			j.end(fmt.Errorf("close the journal: the disk did not answer for %v", closeWait))
+		}
+	})
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.failure
+}
+
+// end makes the journal a closed one.
+func (j *Journal) end(err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.closed {
+		return
+	}
+	j.closed, j.failure = true, errors.Join(err, j.lock.Close())
+	for _, t := range j.queue.tasks {
+		t.done <- ErrClosed
+	}
+	j.queue.tasks = nil
+	j.wake()
+}
+
+// wake tells those who wait for room. The journal is locked.
+func (j *Journal) wake() {
+	close(j.changed)
+	j.changed = make(chan struct{})
+}
+
+// kickCommitter tells the committer that there is something to do.
+func (j *Journal) kickCommitter() {
+	select {
+	case j.kick <- struct{}{}:
+	default:
+	}
+}
+
+// Stats is what the journal holds at this instant.
+func (j *Journal) Stats() Stats {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	s := Stats{
+		Bytes: j.bytes, MaxBytes: j.o.MaxBytes, Err: j.trouble, Full: j.bytes >= j.o.MaxBytes,
+		Pipelines: make(map[string]PipelineStats, len(j.pipelines)),
+	}
+	for name, p := range j.pipelines {
+		s.Pipelines[name] = PipelineStats{
+			Unsettled: p.unsettled, UnsettledBytes: p.unsettledBytes, DeadLetters: p.letters, Floor: p.floor,
+		}
+	}
+	return s
+}
 
 // DeadLetter is an event that was given up.
 type DeadLetter struct {
