@@ -71,7 +71,7 @@ func (h *history) read(ctx context.Context, r LogRange, yield func(*message.Mess
 		return nil
 	}
 	for {
-		p, err := h.tried(ctx, func() (p page, err error) { return h.fitting(ctx, s, &size) })
+		p, err := h.tried(ctx, func() (p page, err error) { return h.fitting(ctx, s, maxPage, &size) })
 		if err != nil {
 			return err
 		}
@@ -97,15 +97,20 @@ func (h *history) read(ctx context.Context, r LogRange, yield func(*message.Mess
 	}
 }
 
-// fitting asks for a page of up to *size events, and for smaller ones while the
-// page is larger than the connection takes.
-func (h *history) fitting(ctx context.Context, s stretch, size *int) (page, error) {
+// fitting asks for a page of up to n events, and for smaller ones while the page
+// is larger than the connection takes, which size remembers.
+func (h *history) fitting(ctx context.Context, s stretch, n int, size *int) (page, error) {
 	for {
-		p, err := h.page(ctx, s, *size)
-		if err == nil || !tooLarge(err) || *size == 1 {
+		asked := min(n, *size)
+		p, err := h.page(ctx, s, asked)
+		switch {
+		case err == nil && asked == *size:
+			*size = min(*size+*size/8+1, maxPage)
+			return p, nil
+		case err == nil || !tooLarge(err) || asked == 1:
 			return p, err
 		}
-		*size /= 2
+		*size = asked / 2
 	}
 }
 
