@@ -13,6 +13,7 @@ package control
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 )
 
@@ -41,3 +42,11 @@ var ErrNoHost = errors.New("no host runs")
 
 // ErrTooLong is a path that is longer than the system lets a socket's be.
 var ErrTooLong = errors.New("the path is too long for a socket")
+
+// RefusedError is what was asked and cannot be: the fault is of who asks.
+type RefusedError struct{ Reason string }
+
+func (e *RefusedError) Error() string { return e.Reason }
+
+// Refuse is a [RefusedError] with a reason.
+func Refuse(format string, args ...any) error { return &RefusedError{fmt.Sprintf(format, args...)} }

@@ -99,6 +99,8 @@ func fail(w http.ResponseWriter, err error) {
 		status = f.status
 	} else if errors.Is(err, ErrNotFound) {
 		status = http.StatusNotFound
+	} else if _, refused := errors.AsType[*RefusedError](err); refused {
+		status = http.StatusBadRequest
 	}
 	respond(w, status, problem{err.Error()})
 }
