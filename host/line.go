@@ -11,6 +11,7 @@ import (
 	"github.com/relayhost/relayhost/abi"
 	"github.com/relayhost/relayhost/host/config"
 	"github.com/relayhost/relayhost/host/eventrelay"
+	"github.com/relayhost/relayhost/host/journal"
 	"github.com/relayhost/relayhost/host/message"
 	"github.com/relayhost/relayhost/host/partition"
 	"github.com/relayhost/relayhost/host/pipeline"
@@ -25,7 +26,9 @@ type line struct {
 	pipeline *pipeline.Pipeline
 	plugin   *plugin.Plugin
 	conn     *grpc.ClientConn
-	failed   atomic.Bool // the pipeline ended with an error
+	journal  *journal.Journal  // nil without one
+	log      *source.LogSource // nil in mode queue
+	failed   atomic.Bool       // the pipeline ended with an error
 }
 
 // close gives back what the line has; it may be half made.
@@ -46,10 +49,11 @@ type workshop struct {
 	options Options
 	sinks   sinks
 	metrics *metrics
+	journal *journal.Journal // nil without one
 }
 
 func (w workshop) line(ctx context.Context, c config.Pipeline) (*line, error) {
-	l := &line{name: c.Name}
+	l := &line{name: c.Name, journal: w.journal}
 	if err := w.fit(ctx, l, c); err != nil {
 		return nil, errors.Join(fmt.Errorf("pipeline %q: %w", c.Name, err), l.close(ctx))
 	}
@@ -65,12 +69,15 @@ func (w workshop) fit(ctx context.Context, l *line, c config.Pipeline) (err erro
 	if l.conn, err = eventrelay.Dial(server); err != nil {
 		return err
 	}
-	l.pipeline, err = pipeline.New(w.shape(c), source.New(l.conn, source.Options{
-		DestinationID: c.Producer.DestinationID,
-		PullInterval:  c.Producer.PullInterval,
-		PullTimeout:   c.Producer.PullTimeout,
-		Logger:        w.options.Logger.With("pipeline", c.Name),
-	}), slots{l.plugin})
+	shape := w.shape(c)
+	inbox, err := w.inbox(c, l.plugin.Digest())
+	if err != nil {
+		return err
+	}
+	if inbox != nil {
+		shape.Journal = inbox
+	}
+	l.pipeline, err = pipeline.New(shape, w.source(l, c, inbox), slots{l.plugin})
 	return err
 }
 

@@ -23,7 +23,7 @@ func (c *runCommand) Run(ctx context.Context, p *process) error {
 	if err != nil {
 		return err
 	}
-	h, err := host.New(ctx, loaded, host.Options{Stdout: p.out, Logger: p.log})
+	h, err := host.New(ctx, loaded, host.Options{Version: version, Stdout: p.out, Logger: p.log})
 	if err != nil {
 		return err
 	}

@@ -114,9 +114,9 @@ func (c *checker) known(p place, fields map[string]any, k key, valid []key) {
 	at := p.key(k.name, value, valid)
 	if ok {
 		k.kind.check(c, at)
-	} else if k.need {
+	} else if k.need || k.needIf != nil && k.needIf() {
 		c.fault(at, "is missing", clauses(k.kind.hint, needs(k.kind.keys)))
-	} else if at.value = k.fallback(); at.value != nil {
+	} else if at.value = k.fallback(c); at.value != nil {
 		k.kind.check(c, at)
 	}
 }

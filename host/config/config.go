@@ -43,8 +43,20 @@ type Config struct {
 	// the system has no cache directory for the user.
 	CacheDir string
 	Metrics  Metrics
+	Journal  Journal
 	// Pipelines has at least one item, in the file's order, with unique names.
 	Pipelines []Pipeline
+}
+
+// Journal is where what is in flight is kept.
+type Journal struct {
+	// Enabled: without it the rest does not matter.
+	Enabled bool
+	Dir     string
+	// Fsync is "always", "interval" or "off".
+	Fsync         string
+	FsyncInterval time.Duration
+	MaxBytes      int
 }
 
 // Metrics is where the metrics are.
@@ -62,15 +74,23 @@ type Pipeline struct {
 	// PartitionBy is nil for none. The processors and batchers have it already,
 	// if they have none of their own.
 	PartitionBy *partition.Field
-	// OnFailure is "retry", "dead_letter", "halt_partition" or "drop". With
-	// "halt_partition" the processors are partitioned.
+	// OnFailure is "retry", "dead_letter", "halt_partition", "drop" or "unlock".
+	// With "halt_partition" the processors are partitioned.
 	OnFailure  string
 	Producer   Producer
 	Plugin     Plugin
 	Processors Processors
 	// Batchers is sorted by name, and may be empty.
-	Batchers []Batcher
-	Retry    Retry
+	Batchers    []Batcher
+	Retry       Retry
+	DeadLetters DeadLetters
+}
+
+// DeadLetters says where dead letters go beside the journal: to Sink, "stdout",
+// or to Topic, or nowhere if both are empty.
+type DeadLetters struct {
+	Sink, Topic string
+	Token       secret.Text
 }
 
 // Retry says how a failure is tried again. Backoff is at most MaxBackoff.
@@ -88,12 +108,24 @@ type Retry struct {
 type Producer struct {
 	// Type is "eventrelay".
 	Type string
-	// DestinationID is a UUID in lower case.
+	// Mode is "queue" or "log".
+	Mode string
+	// DestinationID is a UUID in lower case, empty in mode log.
 	DestinationID string
-	Host          string
-	Port          int
-	Token         secret.Text
-	TLS           bool
+	// Topic is there in mode log, and with Reconcile.
+	Topic, Query string
+	Start        Start
+	// Shard is of 1 but in mode log. ShardBy is nil for none, and there if the
+	// shard is one of several.
+	Shard             Shard
+	ShardBy           *partition.Field
+	Lookback          Lookback
+	Reconcile         bool
+	ReconcileInterval time.Duration
+	Host              string
+	Port              int
+	Token             secret.Text
+	TLS               bool
 	// CertFile and KeyFile are both set or both empty.
 	CertFile, KeyFile, CACertFile string
 	PullInterval                  time.Duration
@@ -101,6 +133,23 @@ type Producer struct {
 	PullTimeout  time.Duration
 	Concurrency  int
 	RateLimiting RateLimiting
+}
+
+// Start is where to begin to read a log: the latest event, or Offset or Time if
+// they are not zero, or else the first.
+type Start struct {
+	Latest bool
+	Offset int64
+	Time   time.Time
+}
+
+// Shard is the Index-th of Count parts, from 1 on.
+type Shard struct{ Index, Count int }
+
+// Lookback bounds the search for events that come late.
+type Lookback struct {
+	Time          time.Duration
+	Events, Bytes int
 }
 
 // RateLimiting is a fixed window. Either both are above 0, or both are 0 and
@@ -178,7 +227,7 @@ func Parse(file string, data []byte) (*Config, error) {
 	}
 	var config Config
 	c := &checker{file: file, dir: filepath.Dir(file)}
-	root := table(configKeys(&config))
+	root := table(configKeys(&config), configRules(&config)...)
 	root.check(c, place{value: document, at: where})
 	return &config, c.err()
 }

@@ -35,8 +35,10 @@ func TestDefaults(t *testing.T) {
 	want := config.Pipeline{
 		Name: "users", Shutdown: 30 * time.Second, MaxInFlight: 10_000, MaxInFlightBytes: 256 << 20, OnFailure: "retry",
 		Producer: config.Producer{
-			Type: "eventrelay", DestinationID: "6b0a4f3e-8f0c-4c1d-9a55-0d6f3a1e2b7c",
-			Host: "localhost", Port: 50051, PullInterval: 5 * time.Second, Concurrency: 1,
+			Type: "eventrelay", Mode: "queue", DestinationID: "6b0a4f3e-8f0c-4c1d-9a55-0d6f3a1e2b7c",
+			Shard: config.Shard{Index: 1, Count: 1}, ReconcileInterval: time.Minute,
+			Lookback: config.Lookback{Time: 10 * time.Minute, Events: 100_000, Bytes: 32 << 20},
+			Host:     "localhost", Port: 50051, PullInterval: 5 * time.Second, Concurrency: 1,
 		},
 		Plugin: config.Plugin{
 			Module: "upcase.wasm", State: "reuse", Clock: "real", Random: "real",
@@ -61,6 +63,9 @@ func TestDefaults(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, p, cmp.AllowUnexported(secret.Text{}), cmp.Comparer(func(a, b secret.Text) bool { return a.Reveal() == b.Reveal() })); diff != "" {
 		t.Error(diff)
+	}
+	if want := (config.Journal{Enabled: true, Dir: "relayhost.journal", Fsync: "always", FsyncInterval: time.Second, MaxBytes: 1 << 30}); c.Journal != want {
+		t.Errorf("journal %+v", c.Journal)
 	}
 }
 
@@ -92,6 +97,13 @@ func TestFull(t *testing.T) {
 		"state":               users.Plugin.State == "message" && users.Plugin.Clock == "coarse" && users.Plugin.Random == "seeded",
 		"limits":              users.Plugin.Limits == limited,
 		"metrics":             c.Metrics.Listen == "[::1]:9464",
+		"journal":             c.Journal == config.Journal{Enabled: true, Dir: "/var/lib/relayhost", Fsync: "interval", FsyncInterval: 100 * time.Millisecond, MaxBytes: 2 << 30},
+		"reconcile":           users.Producer.Reconcile && users.Producer.ReconcileInterval == 5*time.Minute && users.Producer.Topic == "users:eu" && users.Producer.Query == "data.n > 2",
+		"dead letters":        users.DeadLetters.Topic == "failed" && users.DeadLetters.Token.Reveal() == "from-the-environment" && orders.DeadLetters.Sink == "stdout",
+		"log":                 orders.Producer.Mode == "log" && orders.Producer.Topic == "orders" && orders.Producer.DestinationID == "",
+		"start":               orders.Producer.Start.Time.Equal(time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)),
+		"shard":               orders.Producer.Shard == config.Shard{Index: 2, Count: 3} && orders.Producer.ShardBy.String() == "user_key",
+		"lookback":            orders.Producer.Lookback == config.Lookback{Time: time.Hour, Events: 5000, Bytes: 1 << 20},
 		"in flight":           users.MaxInFlight == 20_000 && users.MaxInFlightBytes == 1<<30,
 		"rate_limiting":       users.Producer.RateLimiting == config.RateLimiting{AllowedMessages: 100, Interval: time.Second},
 		"no rate_limiting":    orders.Producer.RateLimiting == config.RateLimiting{},

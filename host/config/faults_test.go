@@ -39,7 +39,7 @@ var faulty = []struct{ name, doc, want string }{
 	},
 	{
 		"an unknown top key", "cash_dir = \"x\"\n" + smallest,
-		"relayhost.toml:1: cash_dir: unknown key\nhint: did you mean cache_dir?; valid keys: cache_dir, metrics, pipeline",
+		"relayhost.toml:1: cash_dir: unknown key\nhint: did you mean cache_dir?; valid keys: cache_dir, metrics, journal, pipeline",
 	},
 	{
 		"a number for a duration", with(token, token+"\npull_interval = 5"),
@@ -105,6 +105,50 @@ var faulty = []struct{ name, doc, want string }{
 		"relayhost.toml:9: pipeline[#2].name: users is the name of another pipeline, on line 2",
 	},
 	{
+		"no topic for a log", with(destination, `mode = "log"`),
+		"relayhost.toml:3: pipeline.producer.topic: is missing\nhint: a topic is NAME or NAME:IDENTIFIER, without white space",
+	},
+	{
+		"a destination in a log", with(destination, destination+"\nmode = \"log\"\ntopic = \"users\""),
+		"relayhost.toml:4: pipeline.producer.destination_id: is for mode = \"queue\" only\nhint: remove it, or change mode",
+	},
+	{
+		"a shard of a queue", with(token, token+"\nshard = \"1/2\"\nshard_by = \"user_key\""),
+		"relayhost.toml:6: pipeline.producer.shard: is for mode = \"log\" only\nhint: remove it, or change mode",
+	},
+	{
+		"a shard by nothing", with(destination, "mode = \"log\"\ntopic = \"users\"\nshard = \"1/2\""),
+		"relayhost.toml:6: pipeline.producer.shard: is one of several, and there is no shard_by\nhint: say which events belong together, like shard_by = \"user_key\"",
+	},
+	{
+		"a shard beyond the last", with(destination, "mode = \"log\"\ntopic = \"users\"\nshard = \"3/2\""),
+		"relayhost.toml:6: pipeline.producer.shard: must be from 1/2 to 2/2, and of at most 1024\nhint: write which one and of how many, like \"2/3\"",
+	},
+	{
+		"a start that is no word", with(destination, "mode = \"log\"\ntopic = \"users\"\nstart = \"now\""),
+		"relayhost.toml:6: pipeline.producer.start: is not a start\nhint: write \"earliest\", \"latest\", an offset like 1000, or a time like 2026-01-02T15:04:05Z",
+	},
+	{
+		"nowhere to reconcile", with(token, token+"\nreconcile = true"),
+		"relayhost.toml:6: pipeline.producer.reconcile: is true, and there is no topic to look in\nhint: give the destination's topic as topic",
+	},
+	{
+		"a log without a journal", "journal.enabled = false\n" + with(destination, "mode = \"log\"\ntopic = \"users\""),
+		"relayhost.toml:1: journal: is not enabled, and pipeline \"users\" has producer.mode = \"log\"\nhint: remove enabled = false",
+	},
+	{
+		"unlock in a log", strings.Replace(inPipeline(`on_failure = "unlock"`), destination, "mode = \"log\"\ntopic = \"users\"", 1),
+		"relayhost.toml:3: pipeline.on_failure: is unlock, and nothing is locked in mode log\nhint: choose another, or producer.mode = \"queue\"",
+	},
+	{
+		"dead letters go one way", smallest + "[pipeline.dead_letters]\nsink = \"stdout\"\ntopic = \"failed\"\n" + token + "\n",
+		"relayhost.toml:9: pipeline.dead_letters.sink: sink and topic exclude each other\nhint: keep one of them",
+	},
+	{
+		"dead letters to a topic want a token", smallest + "[pipeline.dead_letters]\ntopic = \"failed\"\n",
+		"relayhost.toml:8: pipeline.dead_letters.token: is missing" + hintToken,
+	},
+	{
 		"no partition to halt", inPipeline(`on_failure = "halt_partition"`),
 		"relayhost.toml:3: pipeline.on_failure: is halt_partition, and the processors have no partition_by" + hintPartition,
 	},
@@ -147,7 +191,7 @@ var faulty = []struct{ name, doc, want string }{
 	},
 	{
 		"an unknown end", inPipeline(`on_failure = "retry_forever"`),
-		`relayhost.toml:3: pipeline.on_failure: must be "retry" or "dead_letter" or "halt_partition" or "drop"`,
+		`relayhost.toml:3: pipeline.on_failure: must be "retry" or "dead_letter" or "halt_partition" or "drop" or "unlock"`,
 	},
 	{
 		"an end that does not end", smallest + "[pipeline.retry]\nexhausted = \"retry\"\n",

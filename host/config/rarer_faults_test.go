@@ -23,17 +23,17 @@ const (
 	keysLimits = "message_deadline, batch_deadline, configure_deadline, start_deadline, message_fuel, batch_fuel, configure_fuel, start_fuel, " +
 		"memory, kept_memory, table_elements, output_size, output_records, outputs, log_lines, log_bytes, spares, failures, " +
 		"module_size, functions, function_size, locals, nesting, compile_time"
-	keysPipeline = "name, shutdown, max_in_flight, max_in_flight_bytes, partition_by, on_failure, producer, plugin, processors, batchers, retry"
-	keysProducer = "type, destination_id, host, port, token, certfile, keyfile, cacertfile, tls, pull_interval, pull_timeout, concurrency, rate_limiting"
+	keysPipeline = "name, shutdown, max_in_flight, max_in_flight_bytes, partition_by, on_failure, producer, plugin, processors, batchers, retry, dead_letters"
+	keysProducer = "type, mode, destination_id, topic, query, start, shard, shard_by, lookback, reconcile, reconcile_interval, host, port, token, certfile, keyfile, cacertfile, tls, pull_interval, pull_timeout, concurrency, rate_limiting"
 	keysBatcher  = "concurrency, batch_size, batch_bytes, batch_timeout, max_open, partition_by, sink, sink_timeout"
 )
 
 // rarer is files with a fault that few will make, and what is said about it
 // after the file's name, to the letter.
 var rarer = []struct{ name, doc, want string }{
-	{"one bracket too few", with("[[pipeline]]", "[pipeline]"), "1: pipeline: must be an array of tables, not a table" + hintPipeline + "; valid keys: cache_dir, metrics, pipeline"},
+	{"one bracket too few", with("[[pipeline]]", "[pipeline]"), "1: pipeline: must be an array of tables, not a table" + hintPipeline + "; valid keys: cache_dir, metrics, journal, pipeline"},
 	{"an empty array", "pipeline = []\n", "1: pipeline: must be 1 to 10000 tables, not 0" + hintPipeline},
-	{"an array of numbers", "pipeline = [1]\n", "1: pipeline: must be an array of tables, not an array" + hintPipeline + "; valid keys: cache_dir, metrics, pipeline"},
+	{"an array of numbers", "pipeline = [1]\n", "1: pipeline: must be an array of tables, not an array" + hintPipeline + "; valid keys: cache_dir, metrics, journal, pipeline"},
 	{"one bracket too many", with("[pipeline.plugin]", "[[pipeline.plugin]]"), "6: pipeline.plugin: must be a table, not an array of tables\nhint: valid keys: " + keysPipeline},
 	{"too many pipelines", repeat("[[pipeline]] # %d\n", 10_001), "1: pipeline: must be 1 to 10000 tables, not 10001" + hintPipeline},
 

@@ -82,6 +82,8 @@ func (k key) defaultText() string {
 		return "none"
 	case computed:
 		return def.text
+	case besideFile:
+		return "as the file, but " + string(def)
 	case string:
 		return "`\"" + def + "\"`"
 	case map[string]any:

@@ -17,7 +17,9 @@ type key struct {
 	// from the keys declared before; nil for none.
 	def  any
 	need bool
-	doc  string
+	// needIf says whether the keys declared before have made it needed.
+	needIf func() bool
+	doc    string
 }
 
 // computed is a default that depends on more than the file's author knows.
@@ -27,9 +29,12 @@ type computed struct {
 }
 
 // fallback is the value of an absent key; nil for none.
-func (k key) fallback() any {
-	if c, ok := k.def.(computed); ok {
-		return c.value()
+func (k key) fallback(c *checker) any {
+	switch d := k.def.(type) {
+	case computed:
+		return d.value()
+	case besideFile:
+		return d.of(c.file)
 	}
 	return k.def
 }
@@ -62,9 +67,53 @@ func configKeys(c *Config) []key {
 			doc: "Where compiled plugins are kept, so that the next start is quick."},
 		{name: "metrics", kind: table(metricsKeys(&c.Metrics)), def: empty,
 			doc: "What other programs may ask a running host."},
+		{name: "journal", kind: journal(&c.Journal), def: empty,
+			doc: "Where what was pulled is safe until it has settled, and dead letters are kept: docs/delivery.md."},
 		{name: "pipeline", kind: pipelines(&c.Pipelines), need: true,
 			doc: fmt.Sprintf("A pipeline: events from one producer, handled by one plugin. At least one, at most %d.", maxPipelines)},
 	}
+}
+
+// configRules are what the tables of a file must fulfil together.
+func configRules(c *Config) []rule {
+	return []rule{{[]string{"journal", "pipeline"}, func() (string, string) {
+		for _, p := range c.Pipelines {
+			if need := needsJournal(p); need != "" && !c.Journal.Enabled {
+				return fmt.Sprintf("is not enabled, and pipeline %q has %s", p.Name, need), "remove enabled = false"
+			}
+		}
+		return "", ""
+	}}}
+}
+
+// needsJournal names a setting that the journal keeps something for, if there
+// is one.
+func needsJournal(p Pipeline) string {
+	switch {
+	case p.Producer.Mode == logMode:
+		return `producer.mode = "log"`
+	case p.Producer.Reconcile:
+		return "producer.reconcile"
+	case p.DeadLetters.Sink != "" || p.DeadLetters.Topic != "":
+		return "dead_letters to forward"
+	}
+	return ""
+}
+
+func journal(j *Journal) kind {
+	return table([]key{
+		{name: "enabled", kind: boolean(&j.Enabled), def: true,
+			doc: "Without a journal a crash loses what is in flight, and what is given up is only logged."},
+		{name: "dir", kind: path(&j.Dir), def: besideFile(".journal"),
+			doc: "A folder of its own, which one running host at a time may use. It is made if it is not there."},
+		{name: "fsync", kind: oneOf(&j.Fsync, "always", "interval", "off"), def: "always",
+			doc: "When what was pulled is on the disk: before it is handled, every fsync_interval, or when the system likes. " +
+				"A crash of the host loses nothing in any case; one of the machine, what was not on the disk."},
+		{name: "fsync_interval", kind: duration(&j.FsyncInterval, shortest, longest), def: "1s",
+			doc: "For fsync = \"interval\"."},
+		{name: "max_bytes", kind: size(&j.MaxBytes, 1<<20, 1<<40), def: "1GiB",
+			doc: "How much it may hold, dead letters among it; when it is full nothing more is pulled."},
+	})
 }
 
 func metricsKeys(m *Metrics) []key {
@@ -89,11 +138,12 @@ func pipelineKeys(p *Pipeline) []key {
 			doc: "How large those events may be together; the last pull may go beyond."},
 		{name: "partition_by", kind: partitionBy(&p.PartitionBy),
 			doc: "The partition_by of the processors and of each batcher that has none of its own."},
-		{name: "on_failure", kind: oneOf(&p.OnFailure, "retry", "dead_letter", haltPartition, "drop"), def: "retry",
+		{name: "on_failure", kind: oneOf(&p.OnFailure, "retry", "dead_letter", haltPartition, "drop", unlock), def: "retry",
 			doc: "What becomes of an event that fails, unless the plugin says otherwise: retry tries again what was said to be retryable, " +
-				"and does with all else as retry.exhausted says; dead_letter gives it up and logs its id and reason; halt_partition leaves it and those behind it " +
-				"in its partition where they are; drop gives it up and counts it."},
-		{name: "producer", kind: producer(&p.Producer), need: true,
+				"and does with all else as retry.exhausted says; dead_letter keeps it aside in the journal; halt_partition leaves it and those behind it " +
+				"in its partition where they are; drop gives it up and counts it; " +
+				"unlock has the server deliver it anew, and where the server cannot (EventRelay's own cannot yet) it is as retry.exhausted says."},
+		{name: "producer", kind: producer(&p.Producer, &p.PartitionBy), need: true,
 			doc: "Where the events come from."},
 		{name: "plugin", kind: table(pluginKeys(&p.Plugin)), need: true,
 			doc: "The WebAssembly module that handles the events."},
@@ -104,7 +154,25 @@ func pipelineKeys(p *Pipeline) []key {
 				"names, or else to default. Each calls the plugin's handle_batch with one batch at a time.", maxBatchers)},
 		{name: "retry", kind: retry(&p.Retry, &p.Processors), def: empty,
 			doc: "How an event that failed is tried again, from its original on."},
+		{name: "dead_letters", kind: deadLetters(&p.DeadLetters), def: empty,
+			doc: "Where dead letters go beside the journal, which keeps them until they are retried or purged. Nowhere by default."},
 	}
+}
+
+func deadLetters(d *DeadLetters) kind {
+	return table([]key{
+		{name: "sink", kind: oneOf(&d.Sink, "stdout"),
+			doc: "A sink that gets each as a line of JSON, as `relayhost deadletters export` writes it."},
+		{name: "topic", kind: topic(&d.Topic),
+			doc: "A topic of the producer's server to publish each to, as an event named relayhost.dead_letter."},
+		{name: "token", kind: hushed(&d.Token), needIf: func() bool { return d.Topic != "" },
+			doc: "The token of a producer key that may publish to topic."},
+	}, rule{[]string{"sink", "topic"}, func() (string, string) {
+		if d.Sink != "" && d.Topic != "" {
+			return "sink and topic exclude each other", "keep one of them"
+		}
+		return "", ""
+	}})
 }
 
 // pipelineRules are what a pipeline's keys must fulfil together.
@@ -114,11 +182,23 @@ func pipelineRules(p *Pipeline) []rule {
 			return "is " + haltPartition + ", and " + unpartitioned, hintPartition
 		}
 		return "", ""
+	}}, {[]string{"on_failure", "producer", "retry"}, func() (string, string) {
+		switch {
+		case p.OnFailure != unlock:
+		case p.Producer.Mode != queueMode:
+			return "is " + unlock + ", and nothing is locked in mode log", "choose another, or producer.mode = \"queue\""
+		case p.Retry.Exhausted == haltPartition:
+			return "is " + unlock + ", and its fallback retry.exhausted is " + haltPartition, "let retry.exhausted be dead_letter or drop"
+		}
+		return "", ""
 	}}}
 }
 
 const (
 	haltPartition = "halt_partition"
+	unlock        = "unlock"
+	queueMode     = "queue"
+	logMode       = "log"
 	unpartitioned = "the processors have no partition_by"
 	hintPartition = `give the pipeline or its processors one, like partition_by = "user_key"`
 )
@@ -157,13 +237,32 @@ func retry(r *Retry, p *Processors) kind {
 		}})
 }
 
-func producer(p *Producer) kind {
+func producer(p *Producer, by **partition.Field) kind {
 	certificates := func() bool { return p.CertFile != "" || p.KeyFile != "" || p.CACertFile != "" }
 	keys := []key{
 		{name: "type", kind: oneOf(&p.Type, "eventrelay"), def: "eventrelay",
 			doc: "The kind of producer."},
-		{name: "destination_id", kind: uuid(&p.DestinationID), need: true,
-			doc: "The EventRelay destination whose queue is pulled. Like a secret it may be an environment variable or a file."},
+		{name: "mode", kind: oneOf(&p.Mode, queueMode, logMode), def: queueMode,
+			doc: "How events are read: queue pulls a destination's queue, which several hosts may share and which delivers an event at most once; " +
+				"log reads a topic with a cursor of the host's own, and loses none."},
+		{name: "destination_id", kind: uuid(&p.DestinationID), needIf: func() bool { return p.Mode == queueMode },
+			doc: "The EventRelay destination whose queue is pulled; mode queue needs it. Like a secret it may be an environment variable or a file."},
+		{name: "topic", kind: topic(&p.Topic), needIf: func() bool { return p.Mode == logMode },
+			doc: "The topic that is read, as NAME or NAME:IDENTIFIER; mode log needs it. In mode queue it is the destination's, for reconcile and `relayhost replay`."},
+		{name: "query", kind: query(&p.Query),
+			doc: "Which of the topic's events are read, in EventRelay's language, like \"name == 'user.created' and data.n > 2\". All by default. In mode queue it must be the destination's own."},
+		{name: "start", kind: start(&p.Start), def: "earliest",
+			doc: "Where mode log begins when the journal has no cursor: \"earliest\", \"latest\", the offset of the first event, or a date and time, which is compared with occurred_at. Later runs go on where the one before was."},
+		{name: "shard", kind: shard(&p.Shard), def: "1/1",
+			doc: "Which part of the topic this host reads in mode log: \"2/3\" is the second of three."},
+		{name: "shard_by", kind: partitionBy(&p.ShardBy), def: inherited(by),
+			doc: "The field whose equal values are in one shard. Several shards need it."},
+		{name: "lookback", kind: table(lookbackKeys(&p.Lookback)), def: empty,
+			doc: "How far below its cursor mode log looks for events that came late: committed after later ones, or with a future available_at. The first bound that is reached counts."},
+		{name: "reconcile", kind: boolean(&p.Reconcile), def: false,
+			doc: "Whether mode queue looks in the topic for events that the server has locked and not delivered. Only for a destination that no other host pulls."},
+		{name: "reconcile_interval", kind: duration(&p.ReconcileInterval, time.Second, longest), def: "1m",
+			doc: "How often, beside the start and after each pull that failed."},
 		{name: "host", kind: host(&p.Host), def: "localhost",
 			doc: "EventRelay's host. With TLS it must be a name that the server's certificate has."},
 		{name: "port", kind: integer(&p.Port, 1, 65535), def: int64(50051),
@@ -199,7 +298,43 @@ func producer(p *Producer) kind {
 				return "is false, and yet there are certificates", "remove tls, or certfile, keyfile and cacertfile"
 			}
 			return "", ""
+		}},
+		onlyIn(&p.Mode, queueMode, "destination_id", func() bool { return p.DestinationID != "" }),
+		onlyIn(&p.Mode, queueMode, "reconcile", func() bool { return p.Reconcile }),
+		onlyIn(&p.Mode, logMode, "shard", func() bool { return p.Shard.Count > 1 }),
+		rule{[]string{"reconcile"}, func() (string, string) {
+			if p.Reconcile && p.Topic == "" {
+				return "is true, and there is no topic to look in", "give the destination's topic as topic"
+			}
+			return "", ""
+		}},
+		rule{[]string{"shard", "shard_by"}, func() (string, string) {
+			if p.Shard.Count > 1 && p.ShardBy == nil {
+				return "is one of several, and there is no shard_by", `say which events belong together, like shard_by = "user_key"`
+			}
+			return "", ""
 		}})
+}
+
+// onlyIn has a key be used in one mode only.
+func onlyIn(mode *string, is, name string, used func() bool) rule {
+	return rule{[]string{name, "mode"}, func() (string, string) {
+		if *mode != is && used() {
+			return "is for mode = \"" + is + "\" only", "remove it, or change mode"
+		}
+		return "", ""
+	}}
+}
+
+func lookbackKeys(l *Lookback) []key {
+	return []key{
+		{name: "time", kind: duration(&l.Time, time.Second, 30*24*time.Hour), def: "10m",
+			doc: "How long after an event those below it are looked for."},
+		{name: "events", kind: integer(&l.Events, 1000, 100*maxMessages), def: int64(100_000),
+			doc: "How many events are remembered for that, each by its id."},
+		{name: "bytes", kind: size(&l.Bytes, 64<<10, 16<<30), def: "32MiB",
+			doc: "How much memory that may take."},
+	}
 }
 
 func rateKeys(r *RateLimiting) []key {

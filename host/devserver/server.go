@@ -28,7 +28,10 @@ const (
 // Server is an EventRelay-compatible server. Its methods are safe for
 // concurrent use.
 type Server struct {
+	options  Options
 	state    *state
+	faults   *faultPlan
+	conns    *tap
 	grpc     *grpc.Server
 	listener net.Listener
 	close    func() error
@@ -47,7 +50,8 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, errors.Join(listenError(o.Listen, err), st.disk.close())
 	}
-	s := &Server{state: st, grpc: newGRPC(o, st), listener: l}
+	s := &Server{options: o, state: st, faults: newFaultPlan(o.FaultSeed, o.Faults), conns: newTap(l, o.TLS)}
+	s.grpc, s.listener = newGRPC(o, st, s.Faults()), s.conns
 	s.close = sync.OnceValue(s.stop)
 	return s, nil
 }
@@ -56,19 +60,19 @@ func listenError(addr string, err error) error {
 	return fmt.Errorf("listen on %s: %w\nhint: if another program has the port, choose another one, or port 0 for any that is free", addr, err)
 }
 
-func newGRPC(o Options, st *state) *grpc.Server {
+func newGRPC(o Options, st *state, faults grpc.UnaryServerInterceptor) *grpc.Server {
 	opts := []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(maxRequest),
 		grpc.MaxConcurrentStreams(maxCalls),
 		grpc.WaitForHandlers(true), // they use the disk
-		grpc.ChainUnaryInterceptor(shield(o.Logger), authenticator(o, st)),
+		grpc.ChainUnaryInterceptor(shield(o.Logger), authenticator(o, st), faults),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Second, PermitWithoutStream: true}),
 	}
 	if o.TLS != nil {
 		opts = append(opts, grpc.Creds(credentials.NewTLS(o.TLS)))
 	}
 	g := grpc.NewServer(opts...)
-	pb.RegisterEventsServer(g, &eventsService{state: st, unlock: o.Unlock})
+	registerEvents(g, o, st)
 	pb.RegisterTopicsServer(g, &topicsService{state: st})
 	pb.RegisterDestinationsServer(g, &destinationsService{state: st})
 	pb.RegisterApiKeysServer(g, &keysService{state: st})
@@ -77,6 +81,14 @@ func newGRPC(o Options, st *state) *grpc.Server {
 	reflection.Register(g)
 	return g
 }
+
+func registerEvents(r grpc.ServiceRegistrar, o Options, st *state) {
+	pb.RegisterEventsServer(r, &eventsService{state: st, unlock: o.Unlock})
+}
+
+// RegisterEvents adds the Events service to a registrar of the caller's own, for
+// calls without a network. Nobody is asked who he is there.
+func (s *Server) RegisterEvents(r grpc.ServiceRegistrar) { registerEvents(r, s.options, s.state) }
 
 // Addr is where the server listens.
 func (s *Server) Addr() net.Addr { return s.listener.Addr() }

@@ -27,6 +27,9 @@ type Config struct {
 	// Batchers may be empty: then a message settles when it is handled.
 	Batchers []BatcherConfig
 	Failures FailureConfig
+	// Journal keeps what is in flight. Defaults to none: then it is lost with
+	// the process.
+	Journal Journal
 	// Observer is told what happens. Defaults to none.
 	Observer Observer
 	// Logger defaults to discarding.
@@ -80,7 +83,8 @@ type BatcherConfig struct {
 // FailureConfig says what becomes of messages that fail.
 type FailureConfig struct {
 	// OnFailure is what becomes of a message that failed, unless a handler has
-	// said otherwise. Defaults to [message.DeadLetter].
+	// said otherwise. Defaults to [message.DeadLetter]. [message.Unlock] wants a
+	// source that is an [Unlocker], and is as Retry.Exhausted where that cannot.
 	OnFailure message.OnFailure
 	Retry     RetryConfig
 }
@@ -167,8 +171,10 @@ func (c *Config) validateFailures() error {
 	switch {
 	case c.Processors.PartitionBy == nil && (halts || f.Retry.KeepOrder):
 		return errors.New("there is no partition to halt or keep in order: the processors have no partition_by")
-	case f.Retry.Exhausted == message.Retry:
-		return errors.New("what is exhausted cannot be retried")
+	case f.Retry.Exhausted == message.Retry || f.Retry.Exhausted == message.Unlock:
+		return errors.New("what is exhausted cannot be retried or unlocked")
+	case f.OnFailure == message.Unlock && f.Retry.Exhausted == message.HaltPartition:
+		return errors.New("what cannot be unlocked cannot halt its partition: others of it have been handled since")
 	case f.Retry.MaxAttempts < 1 || f.Retry.Backoff <= 0 || f.Retry.MaxBackoff < f.Retry.Backoff:
 		return errors.New("retry: max_attempts must be at least 1, and backoff above 0 and at most max_backoff")
 	}

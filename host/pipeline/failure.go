@@ -17,6 +17,9 @@ func (p *Pipeline) fate(m *message.Message, o message.Outcome) message.OnFailure
 	if action == message.Retry && (!o.Retryable || int(m.Attempt) >= f.Retry.MaxAttempts) {
 		action = f.Retry.Exhausted
 	}
+	if action == message.Unlock && !p.canUnlock() {
+		action = f.Retry.Exhausted
+	}
 	if action == message.HaltPartition && p.config.Processors.PartitionBy == nil {
 		return message.DeadLetter // a handler asked for what there is not
 	}

@@ -23,19 +23,19 @@ func retryable() message.Patch {
 	return message.Patch{Outcome: o}
 }
 
-// journal notes what a handler saw: "2#1" is message 2 at its first attempt.
-type journal struct {
+// diary notes what a handler saw: "2#1" is message 2 at its first attempt.
+type diary struct {
 	mu   sync.Mutex
 	seen []string
 }
 
-func (j *journal) note(m *message.Message) {
+func (j *diary) note(m *message.Message) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.seen = append(j.seen, m.ID+"#"+string(rune('0'+m.Attempt)))
 }
 
-func (j *journal) String() string {
+func (j *diary) String() string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return strings.Join(j.seen, " ")
@@ -45,7 +45,7 @@ func (j *journal) String() string {
 // that doubles, without holding up the others; then it is dead-lettered.
 func TestRetry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var seen journal
+		var seen diary
 		var times []time.Duration
 		began := time.Now()
 		p := &plugin{message: func(m *message.Message) message.Patch {
@@ -181,7 +181,7 @@ func TestKeepOrder(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var seen journal
+				var seen diary
 				p := &plugin{prepare: prepare, message: func(m *message.Message) message.Patch {
 					seen.note(m)
 					if number(m) == 1 && m.Attempt < 3 || number(m) == 3 && m.Attempt < 2 {
@@ -283,7 +283,7 @@ func TestHaltBehindABatch(t *testing.T) {
 
 func TestHaltPartition(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var seen journal
+		var seen diary
 		broken := true
 		p := &plugin{message: func(m *message.Message) message.Patch {
 			seen.note(m)
@@ -329,7 +329,7 @@ func TestHaltPartition(t *testing.T) {
 func TestEarlierThanHalted(t *testing.T) {
 	for _, fails := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
-			var seen journal
+			var seen diary
 			broken := true
 			p := &plugin{
 				message: func(m *message.Message) message.Patch {
@@ -424,7 +424,7 @@ func TestHandleFailed(t *testing.T) {
 // handle_failed may have a message tried again, as often as attempts allow.
 func TestHandleFailedTriesAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var seen journal
+		var seen diary
 		p := &plugin{
 			message: func(m *message.Message) message.Patch {
 				seen.note(m)

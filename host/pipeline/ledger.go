@@ -17,8 +17,10 @@ type Books struct {
 	Settled  map[message.Kind]int64
 	// Bytes is the size of the events in flight.
 	Bytes int64
-	// Dropped and DeadLettered are what became of those that failed.
-	Dropped, DeadLettered int64
+	// Dropped, DeadLettered and Unlocked are what became of those that failed.
+	Dropped, DeadLettered, Unlocked int64
+	// Recovered is how many of those received the journal had.
+	Recovered int64
 }
 
 // SettledTotal is the number of messages that have an outcome.
@@ -35,18 +37,20 @@ func (b Books) SettledOK() int64 { return b.Settled[message.OK] }
 // ledger keeps the books: which messages are in flight, and how the others
 // ended. It is locked once for a chunk, not for a message.
 type ledger struct {
-	mu       sync.Mutex
-	received int64
-	settled  [16]int64 // by message.Kind
-	actions  [8]int64  // by message.OnFailure
-	bytes    int64
-	inFlight message.Set
+	mu        sync.Mutex
+	received  int64
+	recovered int64
+	settled   [16]int64 // by message.Kind
+	actions   [8]int64  // by message.OnFailure
+	bytes     int64
+	inFlight  message.Set
 }
 
-// receive takes messages in and numbers them.
-func (l *ledger) receive(messages []*message.Message) {
+// receive takes messages in and numbers them. So many of them the journal had.
+func (l *ledger) receive(messages []*message.Message, recovered int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.recovered += int64(recovered)
 	for _, m := range messages {
 		l.received++
 		m.Sequence = uint64(l.received) //nolint:gosec // a count
@@ -86,6 +90,7 @@ func (p *Pipeline) Books() Books {
 	b := Books{
 		Received: l.received, InFlight: int64(l.inFlight.Len()), Settled: map[message.Kind]int64{}, Bytes: l.bytes,
 		Dropped: l.actions[message.Drop], DeadLettered: l.actions[message.DeadLetter],
+		Unlocked: l.actions[message.Unlock], Recovered: l.recovered,
 	}
 	for _, kind := range message.Kinds() {
 		if n := l.settled[kind]; n > 0 {
@@ -123,6 +128,8 @@ type UnsettledError struct {
 	// Halted: the deadline has not passed; all of them wait in partitions that
 	// are halted.
 	Halted bool
+	// Kept: the journal has them, for the next run.
+	Kept bool
 }
 
 // listed is how many ids an error's text names; IDs has them all.
@@ -137,8 +144,12 @@ func (e *UnsettledError) Error() string {
 	if e.Halted {
 		why = "in halted partitions"
 	}
-	return fmt.Sprintf("pipeline %q: %d messages are unsettled %s: %s%s",
+	text := fmt.Sprintf("pipeline %q: %d messages are unsettled %s: %s%s",
 		e.Pipeline, len(e.IDs), why, strings.Join(ids, ", "), more)
+	if e.Kept {
+		text += "\nhint: the journal has them, and the next run takes them up"
+	}
+	return text
 }
 
 // unsettled is nil or an *UnsettledError.
@@ -148,17 +159,24 @@ func (p *Pipeline) unsettled() error {
 	if p.ledger.inFlight.Len() == 0 {
 		return nil
 	}
-	e := &UnsettledError{Pipeline: p.config.Name, Halted: !p.halted.Load()}
+	e := &UnsettledError{Pipeline: p.config.Name, Halted: !p.halted.Load(), Kept: p.config.Journal != nil}
 	for m := range p.ledger.inFlight.All() {
 		e.IDs = append(e.IDs, m.ID)
 	}
 	return e
 }
 
-// settle gives messages their outcomes, in order, and tells the source. What
-// comes after the drain's deadline is ignored: those messages have been
+// settle gives messages their outcomes, in order, and tells the journal and the
+// source; those to be unlocked are so first. What comes after the drain's deadline is ignored: those messages have been
 // reported as unsettled.
 func (p *Pipeline) settle(ended []message.Failure) {
+	if p.unlocker != nil {
+		ended = p.unlocker.take(ended)
+	}
+	p.settleNow(ended)
+}
+
+func (p *Pipeline) settleNow(ended []message.Failure) {
 	if len(ended) == 0 || p.halted.Load() {
 		return
 	}
@@ -171,6 +189,9 @@ func (p *Pipeline) settle(ended []message.Failure) {
 		}
 	}
 	bytes := p.ledger.settle(messages)
+	if j := p.config.Journal; j != nil {
+		j.Settle(messages)
+	}
 	p.source.Settle(messages)
 	watch.tell(func(o Observer, took time.Duration) { o.Settled(messages, took) })
 	p.demand.settled(len(messages), bytes)

@@ -66,6 +66,7 @@ type Pipeline struct {
 	processors []*processor
 	batchers   map[string]*batcher
 	failed     *failedProcessor // nil unless the plugin has handle_failed
+	unlocker   *unlocker        // nil unless the source can be asked to unlock
 
 	phase phase
 	// upstream is how many messages lie before the batchers: dispatched, and
@@ -99,6 +100,9 @@ func New(config Config, source Source, plugin Plugin) (*Pipeline, error) {
 	}
 	for _, c := range config.Batchers {
 		p.batchers[c.Name] = newBatcher(p, c)
+	}
+	if u, ok := source.(Unlocker); ok {
+		p.unlocker = &unlocker{pipeline: p, source: u, inbox: newInbox[message.Failure]()}
 	}
 	return p, nil
 }
@@ -242,6 +246,9 @@ func (p *Pipeline) startOthers(work context.Context) (end func()) {
 	wg.Go(func() { p.retrier.run(work, p.again) })
 	if p.failed != nil {
 		wg.Go(func() { p.failed.run(work) })
+	}
+	if p.unlocker != nil {
+		wg.Go(func() { p.unlocker.run(work) })
 	}
 	return func() {
 		cancel()

@@ -8,19 +8,36 @@ import (
 	"github.com/relayhost/relayhost/host/message"
 )
 
-// startProducers runs the producers; what it returns waits for them and gives
-// the first error of the source.
+// startProducers runs the producers, once what earlier runs left is handed out;
+// what it returns waits for them and gives the first error of the source or the
+// journal.
 func (p *Pipeline) startProducers(work context.Context) (wait func() error) {
 	var (
 		wg    sync.WaitGroup
 		once  sync.Once
 		first error
 	)
-	for range p.config.Producer.Concurrency {
+	run := func(produce func() error) {
 		wg.Go(func() {
-			if err := p.produce(work); err != nil {
+			if err := produce(); err != nil {
 				once.Do(func() { first = err })
 				p.stopIntake()
+			}
+		})
+	}
+	recovered := make(chan struct{})
+	if p.config.Journal == nil {
+		close(recovered)
+	} else {
+		run(func() error { return p.recover(recovered) })
+	}
+	for range p.config.Producer.Concurrency {
+		run(func() error {
+			select {
+			case <-recovered:
+				return p.produce(work)
+			case <-p.stop:
+				return nil
 			}
 		})
 	}
@@ -39,7 +56,8 @@ func (p *Pipeline) produce(work context.Context) error {
 			return nil
 		}
 		granted := p.grant(n)
-		if granted == 0 {
+		if granted == 0 || !p.admit() {
+			p.limiter.pulled(granted, 0)
 			p.demand.received(n, 0, 0)
 			return nil
 		}
@@ -49,7 +67,8 @@ func (p *Pipeline) produce(work context.Context) error {
 		bytes := sizeOf(messages)
 		if len(messages) > 0 {
 			watch.tell(func(o Observer, took time.Duration) { o.Pulled(len(messages), bytes, took) })
-			p.receive(messages)
+			p.keep(work, messages)
+			p.receive(messages, 0)
 		}
 		p.demand.received(n, len(messages), int64(bytes))
 		if err != nil {
@@ -89,8 +108,9 @@ func sizeOf(messages []*message.Message) (n int) {
 	return n
 }
 
-// receive takes messages into the books and hands them to the processors.
-func (p *Pipeline) receive(messages []*message.Message) {
+// receive takes messages, so many of them recovered, into the books and hands
+// them to the processors.
+func (p *Pipeline) receive(messages []*message.Message, recovered int) {
 	for _, m := range messages {
 		m.Begin()
 		m.Attempt = 1
@@ -98,7 +118,7 @@ func (p *Pipeline) receive(messages []*message.Message) {
 			m.Partition = by.Value(m)
 		}
 	}
-	p.ledger.receive(messages)
+	p.ledger.receive(messages, recovered)
 	p.enter(len(messages))
 	if p.config.Processors.PartitionBy != nil {
 		p.dispatchByPartition(messages)

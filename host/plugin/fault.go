@@ -16,17 +16,20 @@ const (
 	maxReason = 1 << 10
 	// maxFrames is how many calls of a guest's stack a reason names.
 	maxFrames = 5
+	// maxTrace is how many a trace has.
+	maxTrace = 32
 )
 
 // fault is why a call failed so that its instance must go.
 type fault struct {
 	kind   message.Kind
 	reason string
+	trace  string // the guest's calls, innermost first
 }
 
 func (f *fault) outcome() message.Outcome {
 	// A plugin that rests has not seen the message.
-	return message.Outcome{Kind: f.kind, Reason: f.reason, Retryable: f.kind == message.Unavailable}
+	return message.Outcome{Kind: f.kind, Reason: f.reason, Trace: f.trace, Retryable: f.kind == message.Unavailable}
 }
 
 // unavailable is the fault of a message that no call was made for.
@@ -36,7 +39,7 @@ func unavailable(last *fault) *fault {
 
 // during says at which step of an instance's life the fault happened.
 func (f *fault) during(step string) *fault {
-	return &fault{kind: f.kind, reason: step + ": " + f.reason}
+	return &fault{kind: f.kind, reason: step + ": " + f.reason, trace: f.trace}
 }
 
 // breach is a fault of a guest that breaks the contract.
@@ -49,7 +52,8 @@ func failure(err error) *fault {
 	if exit, ok := errors.AsType[*sys.ExitError](err); ok {
 		return &fault{kind: message.Exit, reason: fmt.Sprintf("the plugin called proc_exit(%d)", exit.ExitCode())}
 	}
-	return &fault{kind: trapKind(err), reason: trapReason(err)}
+	reason, stack := trap(err)
+	return &fault{kind: trapKind(err), reason: trapReason(reason, stack), trace: trapTrace(stack)}
 }
 
 // trapKind tells the meter's ends of a call from the guest's own.
@@ -63,38 +67,49 @@ func trapKind(err error) message.Kind {
 	return message.Trap
 }
 
-// trapReason makes one bounded line of wazero's error, which is the reason and
-// below it the stack, innermost call first.
-func trapReason(err error) string {
-	reason, stack, _ := strings.Cut(err.Error(), "\nwasm stack trace:\n\t")
-	reason = strings.TrimSuffix(reason, " (recovered by wazero)")
-	if frames := frameNames(stack); len(frames) > 0 {
-		reason += " in " + strings.Join(frames, " < ")
+// trap cuts wazero's error into its reason, which is the first part, and its
+// stack, whose lines are like ".name(i32,i32) i64", innermost call first.
+func trap(err error) (reason string, stack []string) {
+	reason, below, _ := strings.Cut(err.Error(), "\nwasm stack trace:\n\t")
+	below, _, _ = strings.Cut(below, "\n\n") // a stack of Go's may follow
+	if strings.HasPrefix(below, meter.Reserved) {
+		below = afterLine(afterLine(below)) // the meter's own two
 	}
-	return printable(reason, maxReason)
-}
-
-// frameNames cuts the function names out of lines like ".name(i32,i32) i64".
-func frameNames(stack string) []string {
-	stack, _, _ = strings.Cut(stack, "\n\n") // a stack of Go's may follow
-	if strings.HasPrefix(stack, meter.Reserved) {
-		stack = afterLine(afterLine(stack)) // the meter's own two
-	}
-	var names []string
-	for line := range strings.SplitSeq(stack, "\n\t") {
-		name, _, ok := strings.Cut(strings.TrimPrefix(line, "."), "(")
-		if !ok {
-			continue
+	for line := range strings.SplitSeq(below, "\n\t") {
+		if call := strings.TrimPrefix(line, "."); strings.Contains(call, "(") {
+			stack = append(stack, call)
 		}
-		if len(names) == maxFrames {
-			return append(names, "…")
-		}
-		names = append(names, name)
 	}
-	return names
+	return strings.TrimSuffix(reason, " (recovered by wazero)"), stack
 }
 
 func afterLine(text string) string {
 	_, rest, _ := strings.Cut(text, "\n\t")
 	return rest
+}
+
+// trapReason is one bounded line that names the innermost calls.
+func trapReason(reason string, stack []string) string {
+	var names []string
+	for _, call := range stack {
+		if len(names) == maxFrames {
+			names = append(names, "…")
+			break
+		}
+		name, _, _ := strings.Cut(call, "(")
+		names = append(names, name)
+	}
+	if len(names) > 0 {
+		reason += " in " + strings.Join(names, " < ")
+	}
+	return printable(reason, maxReason)
+}
+
+// trapTrace is a line for each call.
+func trapTrace(stack []string) string {
+	lines := make([]string, 0, min(len(stack), maxTrace))
+	for _, call := range stack[:min(len(stack), maxTrace)] {
+		lines = append(lines, printable(call, maxType))
+	}
+	return strings.Join(lines, "\n")
 }

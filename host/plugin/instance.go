@@ -141,7 +141,7 @@ func (in *instance) run(name string, fn api.Function) *fault {
 func (in *instance) failure(err error) *fault {
 	f := failure(err)
 	if f.kind == message.Trap && in.denied.Get() != 0 {
-		return &fault{kind: message.Memory, reason: "the plugin could have no more memory: " + f.reason}
+		return &fault{kind: message.Memory, reason: "the plugin could have no more memory: " + f.reason, trace: f.trace}
 	}
 	return f
 }

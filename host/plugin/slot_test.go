@@ -86,6 +86,10 @@ func TestFaults(t *testing.T) {
 			if strings.ContainsAny(got.Reason, "\n\t") || len(got.Reason) > 2048 {
 				t.Errorf("the reason is not one short line: %q", got.Reason)
 			}
+			// Every trap has its stack, innermost call first, the export last.
+			if trapped := c.kind == message.Trap; trapped != strings.HasSuffix(got.Trace, "(i32,i32) i64") {
+				t.Errorf("trace %q", got.Trace)
+			}
 			if next := slot.HandleMessage(order(cmdCount)); string(next.Data) != "\x01" {
 				t.Errorf("the next message met the state %q of a discarded instance, or failed: %+v", next.Data, next)
 			}

@@ -24,7 +24,19 @@ var (
 	haltedWithin = describe("halted_messages", "Messages that wait in halted partitions.")
 	fuel         = describe("plugin_fuel_total", "What the plugin's calls for messages and batches have executed, in units of about an instruction.")
 	discarded    = describe("plugin_instances_discarded_total", "Instances of the plugin that were given up: by the kind of the failure, or as outgrown, or as state that could not be put back.", "why")
+	recovered    = describe("messages_recovered_total", "Of the messages received, those that an earlier run had left in the journal, or that were put back into it.")
+	lag          = describe("source_lag_events", "Events that wait in the log above the cursor; only in mode log.")
+	unsettled    = describe("journal_messages_unsettled", "Messages that the journal keeps until they settle.")
+	keptBytes    = describe("journal_messages_unsettled_bytes", "The size of their events.")
+	deadLetters  = describe("journal_dead_letters", "Dead letters that the journal keeps.")
 	ready        = describe("pipeline_ready", "Whether nothing speaks against the pipeline in /readyz.")
+)
+
+// The metrics of the host's one journal.
+var (
+	journalBytes = prometheus.NewDesc(prefix+"journal_bytes", "How much the journal holds.", nil, nil)
+	journalLimit = prometheus.NewDesc(prefix+"journal_limit_bytes", "How much it may hold before intake stops.", nil, nil)
+	journalReady = prometheus.NewDesc(prefix+"journal_ready", "Whether the journal takes messages in: it is not full, and its disk works.", nil, nil)
 )
 
 func describe(name, help string, labels ...string) *prometheus.Desc {
@@ -37,7 +49,8 @@ type books struct{ *Telemetry }
 func (c books) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		received, settled, failed, inFlight, bytes, maxInFlight, maxBytes, waiting, retries, halted, haltedWithin,
-		fuel, discarded, ready,
+		fuel, discarded, ready, recovered, lag, unsettled, keptBytes, deadLetters,
+		journalBytes, journalLimit, journalReady,
 	} {
 		to <- d
 	}
@@ -48,6 +61,19 @@ func (c books) Collect(to chan<- prometheus.Metric) {
 		state := w.state()
 		page{w.name, to}.write(&state)
 	}
+	if j := c.journalState(); j != nil {
+		for d, n := range map[*prometheus.Desc]int64{journalBytes: j.Bytes, journalLimit: j.MaxBytes, journalReady: number(j.Err == nil)} {
+			to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(n))
+		}
+	}
+}
+
+// number is 1 for what is so.
+func number(so bool) int64 {
+	if so {
+		return 1
+	}
+	return 0
 }
 
 // page is where one pipeline's books are shown.
@@ -63,6 +89,8 @@ func (p page) write(s *State) {
 	}
 	p.counter(failed, s.Dropped, message.Drop.String())
 	p.counter(failed, s.DeadLettered, message.DeadLetter.String())
+	p.counter(failed, s.Unlocked, message.Unlock.String())
+	p.counter(recovered, s.Recovered)
 	p.gauge(inFlight, s.InFlight)
 	p.gauge(bytes, s.Bytes)
 	p.gauge(maxInFlight, s.MaxInFlight)
@@ -77,11 +105,15 @@ func (p page) write(s *State) {
 	for _, why := range []string{"trap", "deadline", "fuel", "memory", "exit", "abi", "outgrown", "state"} {
 		p.counter(discarded, s.Discarded[why], why)
 	}
-	isReady := int64(0)
-	if len(s.reasons()) == 0 {
-		isReady = 1
+	p.gauge(ready, number(len(s.reasons()) == 0))
+	if s.Lag != nil {
+		p.gauge(lag, *s.Lag)
 	}
-	p.gauge(ready, isReady)
+	if k := s.Kept; k != nil {
+		p.gauge(unsettled, k.Unsettled)
+		p.gauge(keptBytes, k.UnsettledBytes)
+		p.gauge(deadLetters, k.DeadLetters)
+	}
 }
 
 func (p page) counter(d *prometheus.Desc, n int64, labels ...string) {

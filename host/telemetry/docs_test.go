@@ -45,8 +45,9 @@ func complete(t *testing.T) families {
 	metrics := telemetry.New()
 	metrics.Observer("users", "default")
 	metrics.Watch("users", func() telemetry.State {
-		return telemetry.State{Waiting: map[string]int{"default": 1}}
+		return telemetry.State{Waiting: map[string]int{"default": 1}, Lag: new(int64), Kept: &telemetry.Kept{}}
 	})
+	metrics.WatchJournal(func() telemetry.Journal { return telemetry.Journal{} })
 	return serve(t, metrics).scrape()
 }
 
@@ -71,7 +72,7 @@ func labels(f *dto.MetricFamily) string {
 
 // unit is what a metric's name says it is in.
 func unit(name string) string {
-	for _, u := range []string{"seconds", "bytes", "partitions", "halts", "batches", "calls", "ready", "fuel", "instances_discarded"} {
+	for _, u := range []string{"seconds", "bytes", "partitions", "halts", "batches", "calls", "ready", "fuel", "instances_discarded", "events", "letters"} {
 		if strings.HasSuffix(strings.TrimSuffix(name, "_total"), "_"+u) {
 			switch u {
 			case "ready":

@@ -129,6 +129,9 @@ func (t *Telemetry) readyz(w http.ResponseWriter, _ *http.Request) {
 			fmt.Fprintf(&reasons, "pipeline %q: %s\n", p.name, reason)
 		}
 	}
+	if j := t.journalState(); j != nil && j.Err != nil {
+		fmt.Fprintf(&reasons, "journal: %s\n", strings.ReplaceAll(j.Err.Error(), "\n", "; "))
+	}
 	if reasons.Len() > 0 {
 		answer(w, http.StatusServiceUnavailable, reasons.String())
 		return

@@ -2,6 +2,7 @@ package telemetry_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -137,4 +138,25 @@ func TestStops(t *testing.T) {
 	again, err := telemetry.New().Listen(strings.TrimPrefix(s.url, "http://"))
 	must(t, err)
 	must(t, again.Close())
+}
+
+// A journal that takes nothing is a reason, on one line.
+func TestJournalIsAReason(t *testing.T) {
+	metrics := telemetry.New()
+	err := error(nil)
+	metrics.WatchJournal(func() telemetry.Journal { return telemetry.Journal{Bytes: 5, MaxBytes: 10, Err: err} })
+	s := serve(t, metrics)
+	if f := s.scrape(); f.sum("journal_ready") != 1 || f.sum("journal_bytes") != 5 || f.sum("journal_limit_bytes") != 10 {
+		t.Error("a journal that works is not shown as it is")
+	}
+	if status, text := s.get("/readyz"); status != http.StatusOK {
+		t.Errorf("%d %s", status, text)
+	}
+	err = errors.New("no space left on device\nhint: make room")
+	if status, text := s.get("/readyz"); status != http.StatusServiceUnavailable || text != "journal: no space left on device; hint: make room\n" {
+		t.Errorf("%d %q", status, text)
+	}
+	if s.scrape().sum("journal_ready") != 0 {
+		t.Error("the journal is shown as ready")
+	}
 }

@@ -20,8 +20,14 @@ type State struct {
 	Bytes int64
 	// MaxInFlight and MaxBytes are what may be in flight before intake stops.
 	MaxInFlight, MaxBytes int64
-	// Dropped and DeadLettered are what became of those that failed.
-	Dropped, DeadLettered int64
+	// Dropped, DeadLettered and Unlocked are what became of those that failed.
+	Dropped, DeadLettered, Unlocked int64
+	// Recovered is how many of those received the journal had.
+	Recovered int64
+	// Lag is how many events wait in the log, nil if that is not known.
+	Lag *int64
+	// Kept is what the journal has of the pipeline, nil without a journal.
+	Kept *Kept
 
 	// Waiting is how many messages wait in each batcher.
 	Waiting map[string]int
@@ -37,6 +43,16 @@ type State struct {
 	Discarded map[string]int64
 	// Resting: the plugin fails all the time, and its messages wait.
 	Resting bool
+}
+
+// Kept is what the journal has of a pipeline.
+type Kept struct{ Unsettled, UnsettledBytes, DeadLetters int64 }
+
+// Journal is what the journal of a host is at one instant.
+type Journal struct {
+	Bytes, MaxBytes int64
+	// Err says why it takes nothing, nil if it does.
+	Err error
 }
 
 // reasons are why the pipeline is not ready; there are none if it is.

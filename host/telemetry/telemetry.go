@@ -33,6 +33,7 @@ type Telemetry struct {
 
 	mu        sync.Mutex
 	pipelines []watched
+	journal   func() Journal // nil for none
 }
 
 // watched is a pipeline and what tells its state.
@@ -66,6 +67,25 @@ func (t *Telemetry) Watch(pipeline string, state func() State) {
 		return
 	}
 	t.pipelines = append(t.pipelines, w)
+}
+
+// WatchJournal has the host's journal shown. It must be quick.
+func (t *Telemetry) WatchJournal(state func() Journal) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.journal = state
+}
+
+// journalState is nil without a journal.
+func (t *Telemetry) journalState() *Journal {
+	t.mu.Lock()
+	state := t.journal
+	t.mu.Unlock()
+	if state == nil {
+		return nil
+	}
+	s := state()
+	return &s
 }
 
 // watching is a copy of what is watched: no state is asked for under the lock.

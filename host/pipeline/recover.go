@@ -1,0 +1,72 @@
+package pipeline
+
+import (
+	"context"
+	"time"
+
+	"github.com/relayhost/relayhost/host/message"
+)
+
+// admit waits until the journal has room; it returns false when intake ends.
+func (p *Pipeline) admit() bool {
+	return p.config.Journal == nil || p.config.Journal.Admit(p.stop)
+}
+
+// keep makes pulled messages safe before they are handled. What cannot be made
+// safe is handled all the same: the source will not give it again.
+func (p *Pipeline) keep(work context.Context, messages []*message.Message) {
+	now := time.Now()
+	for _, m := range messages {
+		m.Received = now
+	}
+	if p.config.Journal == nil {
+		return
+	}
+	if err := p.config.Journal.Append(work, p.stop, messages); err != nil {
+		p.log.Error("messages are handled though the journal does not have them: a crash would lose them",
+			"messages", len(messages), "first", messages[0].ID, "error", err)
+	}
+}
+
+// recover hands out what earlier runs have left unsettled, closes recovered, and
+// from then on hands out what is put back.
+func (p *Pipeline) recover(recovered chan<- struct{}) error {
+	total := 0
+	for {
+		n, err := p.recoverSome()
+		if n < 0 || err != nil {
+			return err
+		}
+		if total += n; n > 0 {
+			continue
+		}
+		if total > 0 {
+			p.log.Info("took up what was unsettled", "messages", total)
+			total = 0
+		}
+		if recovered != nil {
+			close(recovered)
+			recovered = nil
+		}
+		select {
+		case <-p.config.Journal.Recoverable():
+		case <-p.stop:
+			return nil
+		}
+	}
+}
+
+// recoverSome hands out as much as is asked for and there is, and returns how
+// much that is, below 0 if intake has ended.
+func (p *Pipeline) recoverSome() (int, error) {
+	n := p.demand.promise(p.stop)
+	if n == 0 {
+		return -1, nil
+	}
+	messages, err := p.config.Journal.Recover(n)
+	if len(messages) > 0 {
+		p.receive(messages, len(messages))
+	}
+	p.demand.received(n, len(messages), int64(sizeOf(messages)))
+	return len(messages), err
+}
