@@ -1,6 +1,29 @@
 package journal
 
-import "github.com/relayhost/relayhost/host/message"
+import (
+	"bytes"
+	"io"
+
+	"github.com/cockroachdb/pebble/v2/record"
+
+	"github.com/relayhost/relayhost/host/message"
+)
+
+// LastRecord is where the last record of a log begins.
+func LastRecord(log []byte, name string) (at int64) {
+	r := logReader(record.NewReader, bytes.NewReader(log), name)
+	for {
+		begin := r.Offset()
+		rec, err := r.Next()
+		if err == nil {
+			_, err = io.Copy(io.Discard, rec)
+		}
+		if err != nil {
+			return at
+		}
+		at = begin
+	}
+}
 
 // SetMemTable makes the store write tables sooner, so that tests see it do so.
 func SetMemTable(size uint64) (before uint64) {
