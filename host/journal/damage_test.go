@@ -166,7 +166,7 @@ func TestCuts(t *testing.T) {
 	closed = copyOf(closed)
 	cutBytes, cutStep := 1000, 97
 	if *thorough {
-		cutBytes, cutStep = 1<<20, 1
+		cutBytes, cutStep = 3000, 1
 	}
 	for name, mem := range map[string]*vfs.MemFS{"open": mem, "closed": closed} {
 		log := newestLog(t, mem)

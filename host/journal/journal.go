@@ -8,6 +8,17 @@
 // at a time may use. A pull is kept as one entry, in one commit that is synced
 // before [Inbox.Append] returns; pulls and settlements that come at the same time
 // share a commit. What settled is taken out with the next commits.
+//
+// # What holds
+//
+// What Append returned nil for is there after any crash until it settled, or, with
+// [Interval] and [Off], after any crash of the process. A settlement may be lost
+// in a crash: then the event is handled again. An event that failed is unsettled
+// or a dead letter, never both and never neither. A disk that fails makes callers
+// wait, and loses nothing. A store that cannot be read as it was written is
+// reported by [Open] and left as it is; [SetAside] saves what can be read of it.
+// Alone the last commit before a crash, if it is damaged afterwards, looks like
+// one that was never finished.
 package journal
 
 import (
