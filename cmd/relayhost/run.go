@@ -24,7 +24,11 @@ func (c *runCommand) Run(ctx context.Context, p *process) error {
 		return err
 	}
 	h, err := host.New(ctx, loaded, host.Options{Version: version, Stdout: p.out, Logger: p.log})
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil: // what is wrong is that it was cut
+		p.log.Info("stopped before it ran")
+		return nil
+	case err != nil:
 		return err
 	}
 	p.log.Info("running", "config", c.Config, "pipelines", len(loaded.Pipelines))
