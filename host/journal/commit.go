@@ -205,6 +205,10 @@ func (j *Journal) take() *round {
 // commit writes a round.
 func (j *Journal) commit(r *round) error {
 	g := j.generation()
+	if err := fill(g, r.rewrite); err != nil {
+		g.fail("read", "store", err, true)
+		return err
+	}
 	b := g.db.NewBatch()
 	k := j.books
 	if err := r.apply(b, &k); err != nil {
@@ -236,10 +240,10 @@ func (r *round) apply(b *pebble.Batch, k *books) error {
 		must(b.Set(pipelineKey(keyFloor, f.pipeline), appendFloor(f.floor), nil))
 	}
 	for _, m := range r.dropped {
-		must(b.Delete(segmentKey(keyMarks, m.number, m.marks.segment), nil))
+		must(b.Delete(segmentKey(keyMarks, m.number, m.segment), nil))
 		k.marks--
 	}
-	for _, w := range r.rewrite {
+	for _, w := range r.rewrite { // before those that go, which may be among them
 		must(b.Set(segmentKey(keySegment, w.pipeline.number, w.segment.number), w.value, nil))
 	}
 	for i := range r.bitmaps {
@@ -281,7 +285,7 @@ func (j *Journal) done(r *round) {
 		p.named = true
 	}
 	for i := range r.bitmaps {
-		r.bitmaps[i].segment.bitmap = true
+		r.bitmaps[i].bitmap = true
 	}
 	for _, w := range r.rewrite {
 		j.resize(w.pipeline, w.segment, int64(len(w.value)))
@@ -300,18 +304,11 @@ func (j *Journal) done(r *round) {
 
 // finish closes the store after the last commit.
 func (j *Journal) finish() {
-	g := j.generation()
-	closed := make(chan error, 1)
-	go func() { closed <- g.close() }()
-	select {
-	case err := <-closed:
-		if err == nil {
-			err = j.seal()
-		}
-		j.end(err)
-	case <-g.failed:
-		j.end(g.err())
+	err := j.generation().shutDown()
+	if err == nil {
+		err = j.seal()
 	}
+	j.end(err)
 }
 
 // watch tells the log when the journal gets full and when there is room again.

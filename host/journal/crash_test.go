@@ -20,7 +20,7 @@ import (
 )
 
 var (
-	crashSeeds = flag.Int("crash-seeds", 150, "how many crashes to try")
+	crashSeeds = flag.Int("crash-seeds", 30, "how many histories of crashes to try")
 	crashSeed  = flag.Uint64("crash-seed", 0, "the only seed to try")
 )
 
@@ -54,7 +54,7 @@ func TestCrash(t *testing.T) {
 	wg.Wait()
 }
 
-// books are what a test knows for certain.
+// truth is what a test knows for certain.
 type truth struct {
 	mu       sync.Mutex
 	appended map[string]bool // Append was called

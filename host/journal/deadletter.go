@@ -187,9 +187,10 @@ func (j *Journal) Retry(f Filter) (n int, err error) {
 			committed: func() {
 				j.unbury(letters)
 				for _, r := range backs {
+					r.stored = true
 					j.add(r.pipeline, r.segment)
-					r.pipeline.recoverable = append(r.pipeline.recoverable, r.segment)
-					r.pipeline.notify()
+					r.recoverable = append(r.recoverable, r.segment)
+					r.notify()
 				}
 			},
 		}
@@ -217,7 +218,7 @@ func (j *Journal) putBack(letters []stored) []rewrite {
 	for name, v := range values {
 		value := appendSegment(nil, v)
 		s := newSegment(j.number(), v, int64(len(value)))
-		backs = append(backs, rewrite{ownedSegment{j.pipeline(name), s}, value})
+		backs = append(backs, rewrite{ownedSegment: ownedSegment{j.pipeline(name), s}, value: value})
 	}
 	return backs
 }

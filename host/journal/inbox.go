@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -36,7 +37,7 @@ type Inbox struct {
 // Inbox is the inbox of a pipeline. A pipeline has one.
 func (j *Journal) Inbox(o InboxOptions) (*Inbox, error) {
 	if o.Pipeline == "" {
-		return nil, fmt.Errorf("inbox: the pipeline has no name")
+		return nil, errors.New("inbox: the pipeline has no name")
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -152,10 +153,17 @@ func (i *Inbox) enqueue(messages []*message.Message) (*appending, error) {
 	return a, nil
 }
 
+// keepScratch is the largest buffer that is kept for the next pull.
+const keepScratch = 4 << 20
+
 // write encodes the pull into the batch.
 func (i *Inbox) write(a *appending, b *pebble.Batch, k *books) error {
 	number := a.segment.number
-	value := appendSegment(make([]byte, 0, segmentBound(&a.value)), &a.value)
+	value := appendSegment(slices.Grow(i.j.scratch[:0], segmentBound(&a.value)), &a.value)
+	i.j.scratch = value[:0]
+	if cap(value) > keepScratch {
+		i.j.scratch = nil
+	}
 	a.size = len(value)
 	if err := b.Set(segmentKey(keySegment, i.p.number, number), value, nil); err != nil {
 		return err
@@ -172,6 +180,7 @@ func (i *Inbox) write(a *appending, b *pebble.Batch, k *books) error {
 
 // committed takes note of what was written. The journal is locked.
 func (i *Inbox) committed(a *appending) {
+	a.segment.stored = true
 	i.j.resize(i.p, a.segment, int64(a.size))
 	if i.o.Remember {
 		i.j.remember(i.p, a.marks)

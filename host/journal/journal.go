@@ -49,6 +49,8 @@ type Options struct {
 	Logger *slog.Logger
 	// FS is the file system. Defaults to the machine's.
 	FS vfs.FS
+
+	torn bool // the end of the log may be missing
 }
 
 // ErrInUse is a journal that another process has open.
@@ -65,6 +67,8 @@ type Journal struct {
 
 	// admin is held by what reads dead letters in order to change them.
 	admin sync.Mutex
+
+	scratch []byte // the committer's
 
 	kick    chan struct{} // has an item when there is something to commit
 	closing chan struct{} // closed when Close begins
@@ -112,7 +116,7 @@ func Open(dir string, o Options) (*Journal, error) {
 	return j, nil
 }
 
-func (j *Journal) storeDir() string { return j.o.FS.PathJoin(j.dir, "store") }
+func (j *Journal) storeDir() string { return j.o.FS.PathJoin(j.dir, storeName) }
 
 func (j *Journal) open() error {
 	if err := createStore(j.dir, j.o); err != nil {
@@ -123,11 +127,15 @@ func (j *Journal) open() error {
 		return err
 	}
 	j.ledger = *l
-	j.store, err = openGeneration(j.o.FS, j.storeDir(), j.o, false)
+	o := j.o
+	if o.torn, err = mayBeTorn(o.FS, j.storeDir()); err != nil {
+		return fmt.Errorf("open the journal: %w", err)
+	}
+	j.store, err = openGeneration(o.FS, j.storeDir(), o, false)
 	if err != nil {
 		return fmt.Errorf("open the journal: %w", err)
 	}
-	if err := j.unseal(); err != nil {
+	if err := errors.Join(j.markUnsynced(), j.unseal()); err != nil {
 		j.store.giveUp()
 		return fmt.Errorf("open the journal: %w", err)
 	}

@@ -1,8 +1,10 @@
 package journal_test
 
 import (
+	"flag"
 	"os"
 	"os/exec"
+	"strconv"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -10,18 +12,23 @@ import (
 	"github.com/relayhost/relayhost/host/journal"
 )
 
+// thorough makes the tests that try every operation, byte or bit try all of them.
+var thorough = flag.Bool("thorough", false, "try all of it, which takes minutes")
+
 // child is set in a process that a test started.
 const child = "JOURNAL_TEST_CHILD"
 
 func TestMain(m *testing.M) {
+	flag.Parse()
 	journal.SetMemTable(smallTable)
+	journal.SetSparse(2 << 10)
 	switch os.Getenv(child) {
 	case "":
 		goleak.VerifyTestMain(m)
 	case "test":
 		os.Exit(m.Run())
 	default:
-		os.Exit(childMain(os.Args[1:]))
+		os.Exit(childMain(flag.Args()))
 	}
 }
 
@@ -36,7 +43,7 @@ func inChild(t *testing.T) bool {
 	if os.Getenv(child) != "" {
 		return false
 	}
-	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
+	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-thorough="+strconv.FormatBool(*thorough))
 	cmd.Env = append(os.Environ(), child+"=test")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
