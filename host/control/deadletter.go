@@ -71,16 +71,22 @@ const maxIDs = 1000
 // maxText is how long a text in a filter may be.
 const maxText = 1000
 
-// check finds what is wrong with a filter that came from elsewhere.
+// check finds what is wrong with a filter that came from a peer.
 func (f *Filter) check() error {
+	if len(f.IDs) > maxIDs {
+		return fmt.Errorf("%d ids are given, at most %d can be", len(f.IDs), maxIDs)
+	}
+	return f.Check()
+}
+
+// Check finds what is wrong with a filter that came from elsewhere.
+func (f *Filter) Check() error {
 	for name, text := range map[string]string{"pipeline": f.Pipeline, "plugin": f.Plugin} {
 		if len(text) > maxText {
 			return fmt.Errorf("%s has more than %d bytes", name, maxText)
 		}
 	}
 	switch {
-	case len(f.IDs) > maxIDs:
-		return fmt.Errorf("%d ids are given, at most %d can be", len(f.IDs), maxIDs)
 	case f.Limit < 0:
 		return fmt.Errorf("limit is %d, want at least 1, or 0 for all", f.Limit)
 	case !f.Since.IsZero() && !f.Until.IsZero() && !f.Since.Before(f.Until):
