@@ -304,7 +304,7 @@ func (d *desk) filter(f *control.Filter) (journal.Filter, error) {
 }
 
 func hasDigest(digest, prefix string) bool {
-	return strings.HasPrefix(digest, prefix) || strings.HasPrefix(digest, "sha256:"+prefix)
+	return strings.HasPrefix(digest, strings.TrimPrefix(prefix, "sha256:"))
 }
 
 func letter(d *journal.DeadLetter, whole bool) control.DeadLetter {

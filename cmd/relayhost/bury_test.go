@@ -58,7 +58,7 @@ func buryIn(dir string, text []byte) (err error) {
 }
 
 func (b *burial) perform(j *journal.Journal, offset int32) error {
-	inbox, err := j.Inbox(journal.InboxOptions{Pipeline: b.Pipeline, Plugin: "sha256:53a51fba7fbd"})
+	inbox, err := j.Inbox(journal.InboxOptions{Pipeline: b.Pipeline, Plugin: "53a51fba7fbd"})
 	if err != nil {
 		return err
 	}

@@ -36,7 +36,7 @@ type DeadLetter struct {
 type Filter struct {
 	IDs      []string `json:"ids,omitempty"`
 	Pipeline string   `json:"pipeline,omitempty"`
-	// Plugin is how the digest begins, with or without its "sha256:".
+	// Plugin is how the digest begins, with or without "sha256:" before it.
 	Plugin string `json:"plugin,omitempty"`
 	// Kind is the name of a kind of failure.
 	Kind string `json:"kind,omitempty"`
