@@ -47,6 +47,9 @@ func (m *metrics) watchJournal(j *journal.Journal) {
 	}
 	m.telemetry.WatchJournal(func() telemetry.Journal {
 		s := j.Stats()
+		if s.Err == nil && s.Full {
+			s.Err = fmt.Errorf("full: it holds %d bytes of at most %d", s.Bytes, s.MaxBytes)
+		}
 		return telemetry.Journal{Bytes: s.Bytes, MaxBytes: s.MaxBytes, Err: s.Err}
 	})
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/relayhost/relayhost/host/pipeline"
 	"github.com/relayhost/relayhost/host/plugin"
 	"github.com/relayhost/relayhost/host/secret"
+	source "github.com/relayhost/relayhost/host/source/eventrelay"
 )
 
 // line is one pipeline with what it owns: its connection and its plugin.
@@ -25,8 +26,9 @@ type line struct {
 	pipeline *pipeline.Pipeline
 	plugin   *plugin.Plugin
 	conn     *grpc.ClientConn
-	journal  *journal.Journal // nil without one
-	failed   atomic.Bool      // the pipeline ended with an error
+	journal  *journal.Journal  // nil without one
+	log      *source.LogSource // nil in mode queue
+	failed   atomic.Bool       // the pipeline ended with an error
 }
 
 // close gives back what the line has; it may be half made.
@@ -75,7 +77,7 @@ func (w workshop) fit(ctx context.Context, l *line, c config.Pipeline) (err erro
 	if inbox != nil {
 		shape.Journal = inbox
 	}
-	l.pipeline, err = pipeline.New(shape, w.source(l, c), slots{l.plugin})
+	l.pipeline, err = pipeline.New(shape, w.source(l, c, inbox), slots{l.plugin})
 	return err
 }
 

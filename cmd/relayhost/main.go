@@ -84,6 +84,7 @@ func run(args []string, p process) int {
 		kong.Description("Pulls events from EventRelay and runs WebAssembly handlers on them."),
 		kong.Writers(p.out, p.err),
 		kong.Exit(func(status int) { exit = status }),
+		kong.Vars{"faults": faultKinds()},
 		kong.BindTo(ctx, (*context.Context)(nil)),
 	)
 	if err != nil {

@@ -103,6 +103,8 @@ func (j *Journal) run(t *task) error {
 		select {
 		case err := <-t.done:
 			return err
+		case <-j.over:
+			return ErrClosed
 		case <-changed:
 		}
 		j.mu.Lock()

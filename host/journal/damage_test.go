@@ -126,7 +126,7 @@ func TestFlips(t *testing.T) {
 	if u, d, damage := verdict(t, copyOf(mem)); damage != nil || !maps.Equal(u, m.unsettled) || !maps.Equal(d, m.letters) {
 		t.Fatalf("untouched: %v, %d of %d", damage, len(u), len(m.unsettled))
 	}
-	flips := 3
+	flips := 1
 	if *thorough {
 		flips = 100
 	}
@@ -164,7 +164,7 @@ func TestCuts(t *testing.T) {
 		t.Fatal(err)
 	}
 	closed = copyOf(closed)
-	cutBytes, cutStep := 1000, 29
+	cutBytes, cutStep := 1000, 97
 	if *thorough {
 		cutBytes, cutStep = 1<<20, 1
 	}
@@ -199,7 +199,7 @@ func TestSetAsideInterrupted(t *testing.T) {
 	if inChild(t) {
 		return
 	}
-	mem, m := sample(t)
+	mem, _ := sample(t)
 	table, data := "", []byte(nil)
 	for _, name := range files(t, mem) {
 		if d := contentOf(t, mem, name); strings.HasSuffix(name, ".sst") && len(d) > len(data) {
@@ -212,7 +212,7 @@ func TestSetAsideInterrupted(t *testing.T) {
 	if damage == nil || len(want) == 0 {
 		t.Fatalf("%d events, and %v", len(want), damage)
 	}
-	step := int64(5)
+	step := int64(11)
 	if *thorough {
 		step = 1
 	}

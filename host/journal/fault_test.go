@@ -175,13 +175,13 @@ func TestFaults(t *testing.T) {
 	if inChild(t) {
 		return
 	}
-	steps := 40
+	steps, step := 120, 5
 	if *thorough {
-		steps = 200
+		steps, step = 200, 1
 	}
 	var wg sync.WaitGroup
 	atOnce := make(chan struct{}, 32)
-	for n := range steps {
+	for n := 0; n < steps; n += step {
 		for _, c := range []struct {
 			errno   syscall.Errno
 			lasting bool

@@ -68,10 +68,13 @@ type Journal struct {
 	// admin is held by what reads dead letters in order to change them.
 	admin sync.Mutex
 
-	scratch []byte // the committer's
+	// The committer's.
+	scratch []byte
+	healing healing
 
 	kick    chan struct{} // has an item when there is something to commit
 	closing chan struct{} // closed when Close begins
+	over    chan struct{} // closed when nothing is committed any more
 	ended   chan struct{} // closed when the committer has ended
 	close   sync.Once
 
@@ -106,7 +109,7 @@ func Open(dir string, o Options) (*Journal, error) {
 		return nil, err
 	}
 	j := &Journal{
-		dir: dir, o: o, lock: lock, kick: make(chan struct{}, 1), closing: make(chan struct{}), ended: make(chan struct{}),
+		dir: dir, o: o, lock: lock, kick: make(chan struct{}, 1), closing: make(chan struct{}), over: make(chan struct{}), ended: make(chan struct{}),
 		changed: make(chan struct{}),
 	}
 	if err := j.open(); err != nil {
@@ -169,10 +172,7 @@ func (j *Journal) end(err error) {
 		return
 	}
 	j.closed, j.failure = true, errors.Join(err, j.lock.Close())
-	for _, t := range j.queue.tasks {
-		t.done <- ErrClosed
-	}
-	j.queue.tasks = nil
+	close(j.over)
 	j.wake()
 }
 

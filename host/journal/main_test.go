@@ -15,12 +15,16 @@ import (
 // thorough makes the tests that try every operation, byte or bit try all of them.
 var thorough = flag.Bool("thorough", false, "try all of it, which takes minutes")
 
+// table is small, so that the store writes tables all the time; with a large one
+// there is more in its log.
+var table = flag.Uint64("table", 16<<10, "the size of what the store writes at once")
+
 // child is set in a process that a test started.
 const child = "JOURNAL_TEST_CHILD"
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	journal.SetMemTable(smallTable)
+	journal.SetMemTable(*table)
 	journal.SetSparse(2 << 10)
 	switch os.Getenv(child) {
 	case "":
@@ -31,9 +35,6 @@ func TestMain(m *testing.M) {
 		os.Exit(childMain(flag.Args()))
 	}
 }
-
-// smallTable has the store write tables all the time.
-const smallTable = 16 << 10
 
 // inChild runs the test in a process of its own, and reports whether this is the
 // one that only waits for it: stores that failed leave goroutines behind, as they

@@ -23,7 +23,8 @@ const (
 // trouble is what the callers of Pull know together about a server that fails:
 // for how long to leave it alone, and what has been logged about it.
 type trouble struct {
-	logger *slog.Logger
+	logger   *slog.Logger
+	diagnose func(error) eventrelay.Diagnosis
 
 	mu      sync.Mutex
 	backoff backoff.ExponentialBackOff
@@ -41,7 +42,8 @@ type trouble struct {
 
 func newTrouble(logger *slog.Logger, interval time.Duration) *trouble {
 	return &trouble{
-		logger: logger,
+		logger:   logger,
+		diagnose: diagnose,
 		backoff: backoff.ExponentialBackOff{
 			InitialInterval:     firstPause,
 			RandomizationFactor: 0.5,
@@ -80,7 +82,7 @@ func (t *trouble) fail(now time.Time, err error) {
 	if !now.Before(t.until) {
 		t.until = now.Add(t.backoff.NextBackOff())
 	}
-	d := diagnose(err)
+	d := t.diagnose(err)
 	if d.Cause == t.cause && now.Sub(t.logged) < reminder {
 		return
 	}
