@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 
+	"github.com/relayhost/relayhost/host"
 	"github.com/relayhost/relayhost/host/control"
 )
 
@@ -78,7 +79,7 @@ func (c *exportLettersCommand) write(w io.Writer, letters letterSeq) (n int, err
 
 // line is what is written of one. An event that cannot be read is an empty one.
 func (c *exportLettersCommand) line(d *control.DeadLetter) any {
-	whole := wholeLetter(d)
+	whole := host.WholeLetter(*d)
 	switch {
 	case !c.Events:
 		return whole

@@ -12,9 +12,9 @@ import (
 	"strings"
 	"time"
 
-	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/relayhost/relayhost/host"
 	"github.com/relayhost/relayhost/host/control"
 	"github.com/relayhost/relayhost/host/plugin"
 	pb "github.com/relayhost/relayhost/proto/eventrelay"
@@ -38,7 +38,8 @@ func (c *showLetterCommand) Run(ctx context.Context, p *process) error {
 			return err
 		}
 		if c.JSON {
-			return printer{p.out, true}.print(wholeLetter(&d))
+			out := printer{p.out, true}
+			return out.print(host.WholeLetter(d))
 		}
 		return showLetter(p.out, &d)
 	})
@@ -49,10 +50,10 @@ func showLetter(w io.Writer, d *control.DeadLetter) error {
 	s.row("dead letter", d.ID)
 	s.row("pipeline", d.Pipeline)
 	s.row("event", plainText(d.EventID))
-	s.row("position", fmt.Sprint(d.Position))
+	s.row("position", decimal(d.Position))
 	s.row("kind", d.Kind)
 	s.row("reason", plainText(d.Reason))
-	s.row("attempts", fmt.Sprint(d.Attempts))
+	s.row("attempts", decimal(int64(d.Attempts)))
 	s.row("plugin", cmp.Or(d.Plugin, "not known"))
 	s.row("received", timeText(d.Received))
 	s.row("given up", timeText(d.Failed))
@@ -92,7 +93,8 @@ func (s *sheet) payload(event []byte) {
 	}
 	data := e.Data
 	e.Data = ""
-	s.row("fields", jsonLines(eventJSON(&e))...)
+	fields, _ := proto.Marshal(&e) // it was read
+	s.row("fields", jsonLines(host.EventJSON(fields))...)
 	s.row("data", jsonLines([]byte(data))...)
 }
 
@@ -103,38 +105,4 @@ func jsonLines(text []byte) []string {
 		return plainLines(string(text))
 	}
 	return plainLines(lines.String())
-}
-
-// eventJSON is an event as `relayhost plugin test` reads it.
-func eventJSON(e *pb.Event) json.RawMessage {
-	text, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(e)
-	if err != nil {
-		return nil
-	}
-	var compact bytes.Buffer // the library's own spaces are not the same everywhere
-	if json.Compact(&compact, text) != nil {
-		return nil
-	}
-	return compact.Bytes()
-}
-
-// exportedLetter is a whole dead letter, with its event in both forms.
-type exportedLetter struct {
-	control.DeadLetter
-
-	// EventJSON is absent if the event cannot be read.
-	EventJSON json.RawMessage `json:"event_json,omitempty"`
-}
-
-func wholeLetter(d *control.DeadLetter) exportedLetter {
-	return exportedLetter{*d, readableEvent(d.Event)}
-}
-
-// readableEvent is nil if the bytes are no event.
-func readableEvent(event []byte) json.RawMessage {
-	var e pb.Event
-	if proto.Unmarshal(event, &e) != nil {
-		return nil
-	}
-	return eventJSON(&e)
 }

@@ -2,6 +2,7 @@ package control
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/relayhost/relayhost/host/message"
@@ -106,15 +107,15 @@ func (f *Filter) Check() error {
 
 // ParseKind is the kind of failure of a name.
 func ParseKind(name string) (message.Kind, error) {
-	names := ""
+	var names []string
 	for _, kind := range message.Kinds() {
-		if kind == message.OK {
-			continue
-		}
-		if kind.String() == name {
+		switch kind.String() {
+		case message.OK.String():
+		case name:
 			return kind, nil
+		default:
+			names = append(names, kind.String())
 		}
-		names += ", " + kind.String()
 	}
-	return message.OK, fmt.Errorf("kind is %.64q, want one of %s", name, names[2:])
+	return message.OK, fmt.Errorf("kind is %.64q, want one of %s", name, strings.Join(names, ", "))
 }
