@@ -14,8 +14,8 @@
 //
 // It exits with status 0 when it has done what it was told, 1 when it could
 // not, 2 when it was told nonsense, and 3 when it was asked about a host and none
-// runs. What it has to say goes to standard
-// error; standard output has the output of pipelines, or what was asked for.
+// runs. What it has to say goes to standard error; standard output has the output
+// of pipelines, or what was asked for.
 package main
 
 import (
