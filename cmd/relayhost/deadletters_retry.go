@@ -89,38 +89,52 @@ func (c *retryLettersCommand) candidate() (chosen config.Pipeline, cacheDir stri
 	return chosen, "", fmt.Errorf("--pipeline is %q, and %s has %s", c.Pipeline, c.Config, strings.Join(names, ", "))
 }
 
-// pageSize is how many dead letters are asked for at a time, so that a host does
-// not wait for handlers to take the rest of a list.
-const pageSize = 200
+// pageSize is how many dead letters are asked for at a time, and pageBytes how
+// large they may be, so that a host does not wait for handlers to take the rest of
+// a list.
+const (
+	pageSize  = 1000
+	pageBytes = 8 << 20
+)
 
 // inPages yields whole dead letters.
 func inPages(ctx context.Context, h control.Host, f control.Filter) letterSeq {
 	return func(yield func(control.DeadLetter, error) bool) {
-		q, left := control.Query{Filter: f, Whole: true}, f.Limit
+		q := control.Query{Filter: f, Whole: true}
 		for {
-			q.Limit = pageSize
-			if f.Limit > 0 {
-				q.Limit = min(pageSize, left)
-			}
-			var page []control.DeadLetter
-			for d, err := range h.DeadLetters(ctx, q) {
-				if err != nil {
-					yield(d, err)
-					return
-				}
-				page = append(page, d)
-			}
+			page, more, err := nextPage(ctx, h, q)
 			for _, d := range page {
 				if !yield(d, nil) {
 					return
 				}
 				q.After = d.ID
 			}
-			if left -= len(page); len(page) < q.Limit || f.Limit > 0 && left <= 0 {
+			if err != nil {
+				yield(control.DeadLetter{}, err)
 				return
 			}
+			q.Limit -= len(page)
+			if !more || f.Limit > 0 && q.Limit <= 0 {
+				return
+			}
+			q.Limit = max(q.Limit, 0)
 		}
 	}
+}
+
+// nextPage reports whether there may be more.
+func nextPage(ctx context.Context, h control.Host, q control.Query) (page []control.DeadLetter, more bool, err error) {
+	size := 0
+	for d, err := range h.DeadLetters(ctx, q) {
+		if err != nil {
+			return page, false, err
+		}
+		page = append(page, d)
+		if size += len(d.Event); len(page) == pageSize || size >= pageBytes {
+			return page, true, nil
+		}
+	}
+	return page, false, nil
 }
 
 // attempt counts what becomes of dead letters, and takes away those that are ok.
@@ -148,6 +162,9 @@ func (t *attempt) count(letters letterSeq) letterSeq {
 	}
 }
 
+// takenAtOnce is how many a crash leaves to be delivered again.
+const takenAtOnce = 100
+
 func (t *attempt) settle(ctx context.Context, ended []host.Retried) {
 	for i := range ended {
 		d, o := &ended[i].DeadLetter, ended[i].Outcome
@@ -160,7 +177,7 @@ func (t *attempt) settle(ctx context.Context, ended []host.Retried) {
 		_, _ = fmt.Fprintf(t.err, "failed again: %s  %s  %s  %s\n", d.ID, plugin.Printable(d.EventID, shown), o.Kind,
 			plugin.Printable(o.Reason, shown))
 	}
-	if len(t.done) >= pageSize {
+	if len(t.done) >= takenAtOnce {
 		t.purge(ctx)
 	}
 }
