@@ -101,7 +101,7 @@ func cause(ctx context.Context, err error) error {
 func (c *Client) request(ctx context.Context, wait time.Duration, method, target string, body any) (io.ReadCloser, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	timer := time.AfterFunc(wait, func() { cancel(errSilent) })
-	response, err := c.send(ctx, method, target, body)
+	response, err := c.send(ctx, method, target, body) //nolint:bodyclose // its owner closes it
 	if err != nil {
 		err = cause(ctx, err)
 		timer.Stop()

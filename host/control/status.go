@@ -90,10 +90,10 @@ func (p *Pipeline) SettledTotal() (n int64) {
 func (s *Status) Trouble() (all []string) {
 	for i := range s.Pipelines {
 		p := &s.Pipelines[i]
-		switch {
-		case p.Phase == "failed":
+		switch p.Phase {
+		case "failed":
 			all = append(all, fmt.Sprintf("pipeline %q ended with an error; the log has it", p.Name))
-		case p.Phase == "ended":
+		case "ended":
 			all = append(all, fmt.Sprintf("pipeline %q has ended", p.Name))
 		}
 		if p.HaltedPartitions > 0 {
