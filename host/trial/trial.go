@@ -1,8 +1,9 @@
 // Package trial tries a plugin on events without a server: they go through a
 // real pipeline with real slots, and what became of each comes back to the
 // caller. It is for the tests of whoever writes a plugin, and for `relayhost
-// plugin test`. Start with [Start], then call [Pipeline.TestMessage] or
-// [Pipeline.TestBatch].
+// plugin test` and `relayhost replay`. Start with [Start], then call
+// [Pipeline.TestMessage] or [Pipeline.TestBatch]. What two plugins did with the
+// same events is compared by [Ack.Differences].
 //
 // # A trial
 //
@@ -24,6 +25,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/relayhost/relayhost/host/message"
 	"github.com/relayhost/relayhost/host/pipeline"
 	"github.com/relayhost/relayhost/host/plugin"
 	pb "github.com/relayhost/relayhost/proto/eventrelay"
@@ -147,10 +149,19 @@ func (p *Pipeline) TestBatch(ctx context.Context, events ...*pb.Event) ([]Ack, e
 // events in them.
 func (p *Pipeline) Run(ctx context.Context, events []*pb.Event) ([]Ack, []*Batch, error) {
 	messages, err := Messages(events)
-	if err != nil || len(messages) == 0 {
+	if err != nil {
 		return nil, nil, err
+	}
+	return p.RunMessages(ctx, messages)
+}
+
+// RunMessages is Run for events as a source has brought them, to the byte. The
+// messages stay as they are, so that several pipelines can have the same.
+func (p *Pipeline) RunMessages(ctx context.Context, messages []*message.Message) ([]Ack, []*Batch, error) {
+	if len(messages) == 0 {
+		return nil, nil, nil
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.newRun(messages).do(ctx)
+	return p.newRun(afresh(messages)).do(ctx)
 }
