@@ -5,6 +5,7 @@
 //	relayhost run           run the pipelines of relayhost.toml
 //	relayhost check         find every fault of a configuration
 //	relayhost plugin        look into a plugin, or try it on events
+//	relayhost replay        run a plugin on events of the log again
 //	relayhost publish       send events to an EventRelay server
 //	relayhost eventrelay    run an EventRelay-compatible server
 //	relayhost version       print the version
@@ -43,6 +44,7 @@ type app struct {
 	Run        runCommand        `cmd:"" help:"Run the pipelines of a configuration until told to stop."`
 	Check      checkCommand      `cmd:"" help:"Find every fault of a configuration, its certificates and its plugins."`
 	Plugin     pluginCommand     `cmd:"" help:"Look into a plugin, or try it on events."`
+	Replay     replayCommand     `cmd:"" help:"Run events of the log through a plugin again, or through two to compare them."`
 	Publish    publishCommand    `cmd:"" help:"Publish events to an EventRelay server."`
 	Eventrelay eventrelayCommand `cmd:"" help:"Run an EventRelay-compatible server, in memory or on disk."`
 	Version    versionCommand    `cmd:"" help:"Print the version."`
