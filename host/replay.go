@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"log/slog"
 	"slices"
 
 	"google.golang.org/grpc"
@@ -86,6 +87,7 @@ func (r *Replay) prepare(ctx context.Context, c config.Pipeline, options ReplayO
 	for _, file := range options.Modules {
 		tried := Trial(c, o)
 		tried.Name, tried.CacheDir = file, options.CacheDir
+		tried.Pipeline.Logger = slog.New(slog.DiscardHandler) // what fails is the caller's to tell, and no alarm
 		if tried.Module, err = plugin.ReadFile(file, c.Plugin.Limits.ModuleSize); err != nil {
 			return err
 		}

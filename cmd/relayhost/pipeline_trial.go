@@ -192,14 +192,14 @@ func (h handledBatch) String() string {
 }
 
 // place is what was gathered, and where.
-func (b *batchSummary) place() string {
+func (b batchSummary) place() string {
 	route := outcome{Batcher: b.Batcher, BatchKey: b.BatchKey}.route()
 	events := strings.Trim(strings.ReplaceAll(fmt.Sprint(b.Events), " ", ","), "[]")
 	return fmt.Sprintf("%s partition=%d trigger=%s size=%d events=%s", route, b.Partition, b.Trigger, b.Size, events)
 }
 
 // printable is the records, a line each.
-func (b *batchSummary) printable() (lines []string) {
+func (b batchSummary) printable() (lines []string) {
 	for _, r := range b.Records {
 		if other, binary := r.(map[string][]byte); binary {
 			r = string(other["base64"])

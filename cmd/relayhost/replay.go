@@ -91,13 +91,13 @@ func (c *replayCommand) tell(ctx context.Context, r *host.Replay, to report) err
 	case ctx.Err() != nil:
 		cut = errors.New("interrupted")
 	case cut == nil && to.events() == 0:
-		return errors.New("there is no such event in the log\nhint: look at --from, --to, --topic and --query")
+		cut = errors.New("there is no such event in the log\nhint: look at --from, --to, --topic and --query")
 	}
-	summed := to.sum()
-	if cut != nil {
+	if to.events() == 0 {
 		return cut
 	}
-	return summed
+	summed := to.sum()
+	return cmp.Or(cut, summed)
 }
 
 // read is the pipeline and what is asked for.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -18,7 +19,22 @@ const (
 	diffLines = 20       // of a difference of many lines
 	diffBytes = 64 << 10 // longer texts are not compared by lines
 	diffAhead = 40       // bytes before the first difference within a line
+	diffDepth = 50       // JSON of more nesting is not indented: it would grow by its square
 )
+
+// side is one of two that differ.
+type side interface{ field(trial.Field) string }
+
+// contrasts is a line for what differs, and below it the contrast of each field.
+func contrasts(line string, fields []trial.Field, before, after side) string {
+	names, lines := make([]string, len(fields)), []string{""}
+	for i, f := range fields {
+		names[i] = string(f)
+		lines = append(lines, contrast(f, before.field(f), after.field(f))...)
+	}
+	lines[0] = line + " differs in " + strings.Join(names, ", ")
+	return strings.Join(lines, "\n  ")
+}
 
 // contrast is a field's two values, a line each, or what differs between them
 // if they have several lines, as JSON has once it is indented.
@@ -30,16 +46,36 @@ func contrast(f trial.Field, before, after string) []string {
 		}
 	}
 	before, after = apart(before, after)
-	return append(lines, "- "+plugin.Printable(before, shown), "+ "+plugin.Printable(after, shown))
+	return append(lines, "- "+oneLine(before), "+ "+oneLine(after))
 }
+
+func oneLine(text string) string { return plugin.Printable(cmp.Or(text, "(none)"), shown) }
 
 // indented is JSON over several lines; anything else stays as it is.
 func indented(text string) string {
 	var out bytes.Buffer
-	if len(text) > diffBytes || json.Indent(&out, []byte(text), "", "  ") != nil || out.Len() > diffBytes {
+	if len(text) > diffBytes || depth(text) > diffDepth || json.Indent(&out, []byte(text), "", "  ") != nil {
 		return text
 	}
 	return out.String()
+}
+
+// depth is how deep JSON nests.
+func depth(text string) (deepest int) {
+	open := 0
+	for d := json.NewDecoder(strings.NewReader(text)); ; {
+		token, err := d.Token()
+		if err != nil {
+			return deepest
+		}
+		switch token {
+		case json.Delim('{'), json.Delim('['):
+			open++
+			deepest = max(deepest, open)
+		case json.Delim('}'), json.Delim(']'):
+			open--
+		}
+	}
 }
 
 // lineDiff is what differs by line; nil if that would not show it well.

@@ -152,12 +152,8 @@ type eventDifference struct {
 
 // String is a line about the event, and below it the fields.
 func (d eventDifference) String() string {
-	lines := []string{fmt.Sprintf("%d offset=%d id=%s differs in %s",
-		d.Index, d.Offset, plugin.Printable(d.ID, shown), listed(d.Differs))}
-	for _, f := range d.Differs {
-		lines = append(lines, contrast(f, d.Old.field(f), d.New.field(f))...)
-	}
-	return strings.Join(lines, "\n  ")
+	line := fmt.Sprintf("%d offset=%d id=%s", d.Index, d.Offset, plugin.Printable(d.ID, shown))
+	return contrasts(line, d.Differs, d.Old, d.New)
 }
 
 // field is a field's value, for people.
@@ -200,12 +196,7 @@ type batchDifference struct {
 
 // String is a line about the batch, and below it the fields.
 func (d batchDifference) String() string {
-	b := &d.Batch
-	lines := []string{fmt.Sprintf("batch %s differs in %s", b.Old.place(), listed(b.Differs))}
-	for _, f := range b.Differs {
-		lines = append(lines, contrast(f, b.Old.field(f), b.New.field(f))...)
-	}
-	return strings.Join(lines, "\n  ")
+	return contrasts("batch "+d.Batch.Old.place(), d.Batch.Differs, d.Batch.Old, d.Batch.New)
 }
 
 func (b batchSummary) field(f trial.Field) string {
@@ -218,11 +209,3 @@ func (b batchSummary) field(f trial.Field) string {
 	return fmt.Sprint(b.Fuel)
 }
 
-// listed is fields in a sentence.
-func listed(fields []trial.Field) string {
-	var s []string
-	for _, f := range fields {
-		s = append(s, string(f))
-	}
-	return strings.Join(s, ", ")
-}

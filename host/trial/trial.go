@@ -47,7 +47,8 @@ type Options struct {
 	Pipeline pipeline.Config
 	// CacheDir is where compiled modules are kept. Defaults to memory.
 	CacheDir string
-	// Logger gets what the plugin and the pipeline log. Defaults to discarding.
+	// Logger gets what the plugin logs, and what the pipeline does unless it has a
+	// Logger of its own. Defaults to discarding.
 	Logger *slog.Logger
 }
 
@@ -67,7 +68,7 @@ type Pipeline struct {
 func Start(ctx context.Context, o Options) (*Pipeline, error) {
 	p := &Pipeline{config: shape(o)}
 	var err error
-	if p.engine, err = plugin.Open(ctx, plugin.Options{CacheDir: o.CacheDir, Logger: p.config.Logger}); err != nil {
+	if p.engine, err = plugin.Open(ctx, plugin.Options{CacheDir: o.CacheDir, Logger: cmp.Or(o.Logger, p.config.Logger)}); err != nil {
 		return nil, err
 	}
 	settings := o.Settings
@@ -109,7 +110,7 @@ func shape(o Options) pipeline.Config {
 		}
 		b.Concurrency, b.BatchSize = cmp.Or(b.Concurrency, 1), cmp.Or(b.BatchSize, 100)
 	}
-	c.Logger = cmp.Or(o.Logger, c.Logger, slog.New(slog.DiscardHandler))
+	c.Logger = cmp.Or(c.Logger, o.Logger, slog.New(slog.DiscardHandler))
 	return c
 }
 
