@@ -8,6 +8,7 @@
 //	relayhost deadletters   see what was given up, and try it again
 //	relayhost journal       check what is kept on disk
 //	relayhost plugin        look into a plugin, or try it on events
+//	relayhost replay        run a plugin on events of the log again
 //	relayhost publish       send events to an EventRelay server
 //	relayhost eventrelay    run an EventRelay-compatible server
 //	relayhost version       print the version
@@ -53,6 +54,7 @@ type app struct {
 	Status      statusCommand      `cmd:"" help:"Show how the running host is, and whether its books balance."`
 	Deadletters deadLettersCommand `cmd:"" help:"See what was given up, try it again, or take it away."`
 	Journal     journalCommand     `cmd:"" help:"Check what is kept on disk."`
+	Replay      replayCommand      `cmd:"" help:"Run events of the log through a plugin again, or through two to compare them."`
 	Publish     publishCommand     `cmd:"" help:"Publish events to an EventRelay server."`
 	Eventrelay  eventrelayCommand  `cmd:"" help:"Run an EventRelay-compatible server, in memory or on disk."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
