@@ -267,6 +267,7 @@ func (d *desk) change(ctx context.Context, f control.Filter, pipelines []string,
 func (d *desk) choose(ctx context.Context, q control.Query, pipelines []string) iter.Seq2[journal.DeadLetter, error] {
 	return func(yield func(journal.DeadLetter, error) bool) {
 		f, err := d.filter(&q.Filter)
+		f.After = q.After
 		if err != nil {
 			yield(journal.DeadLetter{}, err)
 			return
@@ -277,7 +278,7 @@ func (d *desk) choose(ctx context.Context, q control.Query, pipelines []string) 
 				yield(journal.DeadLetter{}, err)
 				return
 			}
-			if found.ID <= q.After || !hasDigest(found.Plugin, q.Plugin) || pipelines != nil && !slices.Contains(pipelines, found.Pipeline) {
+			if !hasDigest(found.Plugin, q.Plugin) || pipelines != nil && !slices.Contains(pipelines, found.Pipeline) {
 				continue
 			}
 			if n++; !yield(found, nil) || n == q.Limit {

@@ -238,7 +238,9 @@ type DeadLetter struct {
 
 // Filter chooses dead letters; what is zero does not matter.
 type Filter struct {
-	IDs              []string
+	IDs []string
+	// After leaves out those up to this id.
+	After            string
 	Pipeline, Plugin string
 	Kind             *message.Kind
 	// Since and Until bound when they were given up: from Since on, before Until.
