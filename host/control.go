@@ -166,14 +166,14 @@ func keptIn(dir string, stats journal.Stats) *control.Journal {
 
 // onlyKept is a pipeline that does not run.
 func onlyKept(name string, stats journal.PipelineStats) control.Pipeline {
-	return control.Pipeline{Name: name, Settled: map[string]int64{}, Kept: kept(stats), Cursor: cursor(stats)}
+	return control.Pipeline{Name: name, Settled: map[string]int64{}, Kept: kept(stats), Floor: floor(stats)}
 }
 
 func kept(stats journal.PipelineStats) *control.Kept {
 	return &control.Kept{Unsettled: stats.Unsettled, UnsettledBytes: stats.UnsettledBytes, DeadLetters: stats.DeadLetters}
 }
 
-func cursor(stats journal.PipelineStats) *int64 {
+func floor(stats journal.PipelineStats) *int64 {
 	if stats.Floor == 0 {
 		return nil
 	}
@@ -188,10 +188,13 @@ func (l *line) status() control.Pipeline {
 		Received: s.Received, Recovered: s.Recovered, Settled: map[string]int64{}, InFlight: s.InFlight, Bytes: s.Bytes,
 		Dropped: s.Dropped, DeadLettered: s.DeadLettered, Unlocked: s.Unlocked,
 		Waiting: s.Waiting, Retries: s.Retries, HaltedPartitions: s.HaltedPartitions, HaltedMessages: s.HaltedMessages,
-		Lag: s.Lag, Cursor: cursor(stats), Kept: kept(stats),
+		Lag: s.Lag, Floor: floor(stats), Kept: kept(stats),
 	}
 	if l.failed.Load() {
 		p.Phase = "failed"
+	}
+	if l.log != nil {
+		p.Cursor = new(l.log.Cursor())
 	}
 	for kind, n := range s.Settled {
 		p.Settled[kind.String()] = n

@@ -121,7 +121,7 @@ func (t *table) pipelines(all []control.Pipeline) {
 	for i := range all {
 		p := &all[i]
 		if p.Phase == "" {
-			t.row(p.Name, "not in the configuration", "", "", "", "", "", "", "", "", "", optional(p.Cursor), letters(p.Kept))
+			t.row(p.Name, "not in the configuration", "", "", "", "", "", "", "", "", "", "", letters(p.Kept))
 			continue
 		}
 		ok := p.Settled[message.OK.String()]
@@ -138,10 +138,10 @@ func (t *table) pipelines(all []control.Pipeline) {
 
 // kept is what a journal holds while no host runs.
 func (t *table) kept(all []control.Pipeline) {
-	t.row("PIPELINE", "UNSETTLED", "BYTES", "CURSOR", "DEAD LETTERS")
+	t.row("PIPELINE", "UNSETTLED", "BYTES", "FLOOR", "DEAD LETTERS")
 	for i := range all {
 		p := &all[i]
-		t.row(p.Name, decimal(p.Kept.Unsettled), sizeText(int(p.Kept.UnsettledBytes)), optional(p.Cursor), letters(p.Kept))
+		t.row(p.Name, decimal(p.Kept.Unsettled), sizeText(int(p.Kept.UnsettledBytes)), optional(p.Floor), letters(p.Kept))
 	}
 }
 
