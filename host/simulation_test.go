@@ -378,7 +378,7 @@ var errOutlet = errors.New("the outlet is shut")
 // outlet is the sink: slow, and what it gets after a crash does not count.
 type outlet struct{ life *life }
 
-func (o outlet) Deliver(_ context.Context, b *message.Batch, records []message.Record) error {
+func (o outlet) Deliver(_ context.Context, _ *message.Batch, records []message.Record) error {
 	w := o.life.world
 	first := string(records[0].Data)
 	time.Sleep(time.Duration(w.roll(300, "deliver", first)) * time.Millisecond)

@@ -63,6 +63,7 @@ max_backoff = "20ms"
 // published has come out or is a dead letter, and none came out twice but those
 // that the journal had unsettled when the host was killed.
 func TestCrash(t *testing.T) {
+	t.Parallel()
 	module := buildCrash(t)
 	for mode, reading := range map[string]string{
 		"log": "mode = \"log\"\ntopic = \"crash\"",

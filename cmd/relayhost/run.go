@@ -24,11 +24,11 @@ func (c *runCommand) Run(ctx context.Context, p *process) error {
 		return err
 	}
 	h, err := host.New(ctx, loaded, host.Options{Version: version, Stdout: p.out, Logger: p.log})
-	switch {
-	case err != nil && ctx.Err() != nil: // what is wrong is that it was cut
+	if err != nil && ctx.Err() != nil {
 		p.log.Info("stopped before it ran")
-		return nil
-	case err != nil:
+		return nil //nolint:nilerr // what is wrong is that it was cut
+	}
+	if err != nil {
 		return err
 	}
 	p.log.Info("running", "config", c.Config, "pipelines", len(loaded.Pipelines))
