@@ -51,10 +51,14 @@ func Dial(path string) (*Client, error) {
 	}
 	_ = conn.Close()
 	var dialer net.Dialer
+	return newClient(func(ctx context.Context) (net.Conn, error) { return dialer.DialContext(ctx, "unix", path) }), nil
+}
+
+func newClient(dial func(context.Context) (net.Conn, error)) *Client {
 	return &Client{http.Client{Transport: &http.Transport{
-		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return dialer.DialContext(ctx, "unix", path) },
+		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
 		DisableKeepAlives: true,
-	}}}, nil
+	}}}
 }
 
 // errSilent is a host that hangs.

@@ -2,8 +2,12 @@ package control
 
 import "net/http"
 
-// For fuzzing, without a socket.
-var ParseQuery = parseQuery
+// For fuzzing and virtual time, without a socket.
+var (
+	ParseQuery = parseQuery
+	NewServer  = newServer
+	NewClient  = newClient
+)
 
 func (q *Query) Encode() string { return q.values().Encode() }
 
