@@ -106,14 +106,22 @@ func (w *world) run() {
 		l := w.begin(true)
 		for range 1 + w.random.IntN(4) {
 			w.publish(w.random.IntN(80))
-			time.Sleep(time.Duration(w.random.IntN(4000)) * time.Millisecond)
+			most := 4000
+			if w.random.IntN(4) == 0 {
+				most *= 20
+			}
+			time.Sleep(time.Duration(w.random.IntN(most)) * time.Millisecond)
 			w.look(l)
 		}
 		if w.random.IntN(4) == 0 {
 			w.end(l)
-			continue
+		} else {
+			w.crash(l)
 		}
-		w.crash(l)
+		if w.random.IntN(3) == 0 { // nobody is there for a while
+			w.publish(w.random.IntN(80))
+			time.Sleep(time.Duration(w.random.IntN(120)) * time.Second)
+		}
 	}
 	w.finish()
 	w.verdict()
@@ -132,6 +140,10 @@ func (w *world) publish(n int) {
 	}
 	must(w.t, w.relay.perform(pb.Events_PublishEvents_FullMethodName, r, new(pb.PublishEventsResponse)))
 }
+
+// lookback is how long the log mode looks for late events; the latest come after
+// 30 s.
+const lookback = 35 * time.Second
 
 // life is one process: it begins, and ends by a crash or a drain.
 type life struct {
@@ -164,7 +176,7 @@ func (w *world) begin(faults bool) *life {
 func (w *world) shape(l *life) pipeline.Config {
 	maxDemand := 1 + w.random.IntN(30)
 	c := pipeline.Config{
-		Name: "p", Shutdown: time.Hour, MaxInFlight: 20 + w.random.IntN(300), Journal: l.inbox,
+		Name: "p", Shutdown: time.Hour, MaxInFlight: 20 + w.random.IntN(300), Journal: safekeeping{l.inbox, l},
 		Producer:   pipeline.ProducerConfig{Concurrency: 1 + w.random.IntN(3)},
 		Processors: pipeline.ProcessorsConfig{Concurrency: 1 + w.random.IntN(3), MaxDemand: maxDemand, MinDemand: w.random.IntN(maxDemand)},
 		Failures: pipeline.FailureConfig{
@@ -179,13 +191,36 @@ func (w *world) shape(l *life) pipeline.Config {
 	return c
 }
 
+// safekeeping is the journal, looked over: what it says is safe is there if the
+// machine crashes at that instant.
+type safekeeping struct {
+	*journal.Inbox
+
+	life *life
+}
+
+func (s safekeeping) Append(ctx context.Context, stop <-chan struct{}, messages []*message.Message) error {
+	err := s.Inbox.Append(ctx, stop, messages)
+	w := s.life.world
+	if err != nil || s.life.dead.Load() || w.roll(10, "look") > 0 {
+		return err
+	}
+	safe := w.unsettled(w.disk.CrashClone(vfs.CrashCloneCfg{}))
+	for _, m := range messages {
+		if n := number(m.Event); !safe[n] {
+			w.t.Errorf("event %s was said to be safe, and is not", n)
+		}
+	}
+	return nil
+}
+
 func (w *world) source(l *life, faults bool) pipeline.Source {
 	conn := &wire{relay: w.relay, life: l, faults: faults}
 	quiet := slog.New(slog.DiscardHandler)
 	if w.log {
 		return eventrelay.NewLog(conn, eventrelay.LogOptions{
 			Topic: "t", PullInterval: 200 * time.Millisecond, Memory: l.inbox, Logger: quiet,
-			Lookback: eventrelay.Lookback{Time: time.Hour},
+			Lookback: eventrelay.Lookback{Time: lookback},
 		})
 	}
 	return eventrelay.New(conn, eventrelay.Options{DestinationID: w.queue, PullInterval: 200 * time.Millisecond, Logger: quiet})
@@ -216,7 +251,7 @@ func (w *world) crash(l *life) {
 		w.disk = <-l.crashed
 	}
 	l.bury()
-	for n := range w.unsettled() {
+	for n := range w.unsettled(w.disk) {
 		w.again[n]++
 	}
 }
@@ -246,9 +281,9 @@ func (w *world) end(l *life) {
 	must(w.t, l.journal.Close())
 }
 
-// unsettled is what the journal on the disk has.
-func (w *world) unsettled() map[string]bool {
-	j, err := journal.Open("journal", journal.Options{FS: w.disk})
+// unsettled is what the journal on a disk has.
+func (w *world) unsettled(disk vfs.FS) map[string]bool {
+	j, err := journal.Open("journal", journal.Options{FS: disk})
 	must(w.t, err)
 	inbox, err := j.Inbox(journal.InboxOptions{Pipeline: "p"})
 	must(w.t, err)
@@ -318,7 +353,7 @@ func (w *world) verdict() {
 			w.t.Errorf("event %s came out %d times, and is %d dead letters", id, w.out[id], letters[id])
 		}
 	}
-	if left := w.unsettled(); len(left) > 0 {
+	if left := w.unsettled(w.disk); len(left) > 0 {
 		w.t.Errorf("%d are unsettled in the end", len(left))
 	}
 }
