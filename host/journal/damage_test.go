@@ -14,6 +14,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
 	"github.com/relayhost/relayhost/host/journal"
+	"github.com/relayhost/relayhost/host/message"
 )
 
 // sample is a journal with something of everything, in tables and in the log,
@@ -236,5 +237,35 @@ func TestSetAsideInterrupted(t *testing.T) {
 		if !f.hit.Load() {
 			return
 		}
+	}
+}
+
+// One damaged record costs itself: what follows it, even in its block, is saved,
+// and the report says where something is missing.
+func TestSetAsideSavesWhatFollows(t *testing.T) {
+	mem := vfs.NewCrashableMem()
+	j, err := journal.Open("j", journal.Options{FS: mem})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := inbox(t, j, "p")
+	for n := range 10 {
+		appendAll(t, in, []*message.Message{{ID: fmt.Sprint(n), Event: []byte("event")}})
+	}
+	crashed := mem.CrashClone(vfs.CrashCloneCfg{})
+	_ = j.Close()
+	name := newestLog(t, crashed)
+	data := contentOf(t, crashed, name)
+	data[len(data)/2] ^= 0x55
+	replace(t, crashed, name, data)
+	if _, err := journal.Open("j", journal.Options{FS: crashed}); !errors.As(err, new(*journal.DamagedError)) {
+		t.Fatalf("opened with %v", err)
+	}
+	s, err := journal.SetAside("j", crashed, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Events != 9 || len(s.Unreadable) == 0 || !strings.Contains(s.Unreadable[0], name+": what begins at ") {
+		t.Errorf("saved %+v", s)
 	}
 }

@@ -3,6 +3,7 @@ package journal
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -114,7 +115,8 @@ func (s *salvage) guarded(name string, read func(string, func(found) error) erro
 // blockSize is that of a log.
 const blockSize = 32 << 10
 
-// log reads a log. After what cannot be read it goes on with the next block.
+// log reads a log. After what cannot be read it takes what is whole of the block,
+// and goes on with the next one.
 func (s *salvage) log(name string, f func(found) error) error {
 	data, err := readAll(s.fs, s.fs.PathJoin(s.dir, name))
 	if err != nil {
@@ -129,7 +131,27 @@ func (s *salvage) log(name string, f func(found) error) error {
 		if !record.IsInvalidRecord(err) {
 			s.note("%s: %v", name, err)
 		}
-		from += (int(good)/blockSize + 1) * blockSize
+		bad := from + int(good)
+		end := min(from+(int(good)/blockSize+1)*blockSize, len(data))
+		s.note("%s: what begins at %d, of %d bytes", name, bad, len(data))
+		if err := rest(data[:end], bad+1, logNumber(name), f); err != nil {
+			return err
+		}
+		from = end
+	}
+	return nil
+}
+
+// rest reads the whole records of a block behind one that cannot be read.
+func rest(block []byte, from int, log uint64, f func(found) error) error {
+	for at := nextRecord(block, from, uint32(log)); at >= 0; at = nextRecord(block, at+1, uint32(log)) { //nolint:gosec // as pebble does
+		if block[at+6] != chunkFull {
+			continue // it goes on in the next block
+		}
+		end := at + chunkHeader + int(binary.LittleEndian.Uint16(block[at+4:]))
+		if err := batch(block[at+chunkHeader:end], f); err != nil {
+			return err
+		}
 	}
 	return nil
 }

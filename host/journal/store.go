@@ -32,7 +32,7 @@ func (e *DamagedError) Unwrap() error { return e.Err }
 // lockFolder makes the journal's folder and locks it.
 func lockFolder(f vfs.FS, dir string) (io.Closer, error) {
 	if err := makeFolder(f, dir); err != nil {
-		return nil, fmt.Errorf("make the journal's folder: %w", err)
+		return nil, fmt.Errorf("make the journal's folder: %w\nhint: give [journal] a dir that can be written to", err)
 	}
 	lock, err := f.Lock(f.PathJoin(dir, "lock"))
 	if err == nil {
