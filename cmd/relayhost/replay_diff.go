@@ -208,4 +208,3 @@ func (b batchSummary) field(f trial.Field) string {
 	}
 	return fmt.Sprint(b.Fuel)
 }
-
