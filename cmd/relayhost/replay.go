@@ -43,7 +43,7 @@ docs/replay.md describes the output.`
 
 // report is what a replay is told to.
 type report interface {
-	add(host.ReplayChunk) error
+	add(chunk host.ReplayChunk) error
 	// sum prints what became of all. An error says that they are not as they
 	// should be.
 	sum() error
