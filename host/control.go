@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"github.com/relayhost/relayhost/host/config"
 	"github.com/relayhost/relayhost/host/control"
 	"github.com/relayhost/relayhost/host/journal"
@@ -43,7 +45,8 @@ var _ control.Host = (*desk)(nil)
 type Offline struct{ desk }
 
 // OpenOffline opens the journal of a configuration whose host does not run. It
-// must be closed before one can. The error is [journal.ErrInUse] if one does.
+// must be closed before one can. The error is [journal.ErrInUse] if one does, and
+// [fs.ErrNotExist] if there is no journal yet.
 func OpenOffline(c *config.Config, log *slog.Logger) (*Offline, error) {
 	if _, err := os.Stat(c.Journal.Dir); err != nil {
 		return nil, fmt.Errorf("open the journal: %w", err)
@@ -52,27 +55,43 @@ func OpenOffline(c *config.Config, log *slog.Logger) (*Offline, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &Offline{desk{journal: j, dir: c.Journal.Dir}}
-	for _, p := range c.Pipelines {
-		o.names = append(o.names, p.Name)
-	}
-	return o, nil
+	return &Offline{desk{journal: j, dir: c.Journal.Dir, names: names(c)}}, nil
 }
 
 // Close gives the journal up.
 func (o *Offline) Close() error { return o.journal.Close() }
+
+func names(c *config.Config) (names []string) {
+	for _, p := range c.Pipelines {
+		names = append(names, p.Name)
+	}
+	return names
+}
+
+// CheckJournal reads all of the journal of a configuration whose host does not
+// run, changes nothing, and says what it holds, or what is damaged.
+func CheckJournal(c *config.Config, log *slog.Logger) (s control.Status, damage, err error) {
+	report, err := journal.Check(c.Journal.Dir, journal.Options{MaxBytes: int64(c.Journal.MaxBytes), Logger: log})
+	if err != nil || report.Damage != nil {
+		return s, report.Damage, err
+	}
+	d := desk{dir: c.Journal.Dir, names: names(c)}
+	return d.status(report.Stats), nil, nil
+}
+
+// SetJournalAside begins a new journal with all that can be read of a damaged one.
+func SetJournalAside(c *config.Config, log *slog.Logger) (journal.Salvage, error) {
+	return journal.SetAside(c.Journal.Dir, vfs.Default, log)
+}
 
 // listen opens the control socket. A host can do without: what is wrong is logged.
 func (h *Host) listen(c *config.Config, version string) {
 	if h.journal == nil {
 		return
 	}
-	d := &desk{journal: h.journal, dir: c.Journal.Dir, lines: h.lines, about: control.Status{
+	d := &desk{journal: h.journal, dir: c.Journal.Dir, lines: h.lines, names: names(c), about: control.Status{
 		Running: true, Version: version, PID: os.Getpid(), Started: time.Now(),
 	}}
-	for _, l := range h.lines {
-		d.names = append(d.names, l.name)
-	}
 	var err error
 	if h.control, err = control.Listen(ControlSocket(c), d); err != nil {
 		h.log.Warn("the host cannot be asked how it is: relayhost status and deadletters do not work while it runs", "error", err)
@@ -107,9 +126,12 @@ func (h *Host) closeControl() error {
 
 // Status is the lines and the journal.
 func (d *desk) Status(context.Context) (control.Status, error) {
+	return d.status(d.journal.Stats()), nil
+}
+
+func (d *desk) status(stats journal.Stats) control.Status {
 	s := d.about
 	s.Pipelines = []control.Pipeline{}
-	stats := d.journal.Stats()
 	s.Journal = keptIn(d.dir, stats)
 	for _, l := range d.lines {
 		s.Pipelines = append(s.Pipelines, l.status())
@@ -119,7 +141,7 @@ func (d *desk) Status(context.Context) (control.Status, error) {
 			s.Pipelines = append(s.Pipelines, onlyKept(name, stats.Pipelines[name]))
 		}
 	}
-	return s, nil
+	return s
 }
 
 // known are the pipelines of the configuration, and then those that only the
@@ -144,14 +166,14 @@ func keptIn(dir string, stats journal.Stats) *control.Journal {
 
 // onlyKept is a pipeline that does not run.
 func onlyKept(name string, stats journal.PipelineStats) control.Pipeline {
-	return control.Pipeline{Name: name, Settled: map[string]int64{}, Kept: kept(stats), Cursor: cursor(stats)}
+	return control.Pipeline{Name: name, Settled: map[string]int64{}, Kept: kept(stats), Floor: floor(stats)}
 }
 
 func kept(stats journal.PipelineStats) *control.Kept {
 	return &control.Kept{Unsettled: stats.Unsettled, UnsettledBytes: stats.UnsettledBytes, DeadLetters: stats.DeadLetters}
 }
 
-func cursor(stats journal.PipelineStats) *int64 {
+func floor(stats journal.PipelineStats) *int64 {
 	if stats.Floor == 0 {
 		return nil
 	}
@@ -166,10 +188,13 @@ func (l *line) status() control.Pipeline {
 		Received: s.Received, Recovered: s.Recovered, Settled: map[string]int64{}, InFlight: s.InFlight, Bytes: s.Bytes,
 		Dropped: s.Dropped, DeadLettered: s.DeadLettered, Unlocked: s.Unlocked,
 		Waiting: s.Waiting, Retries: s.Retries, HaltedPartitions: s.HaltedPartitions, HaltedMessages: s.HaltedMessages,
-		Lag: s.Lag, Cursor: cursor(stats), Kept: kept(stats),
+		Lag: s.Lag, Floor: floor(stats), Kept: kept(stats),
 	}
 	if l.failed.Load() {
 		p.Phase = "failed"
+	}
+	if l.log != nil {
+		p.Cursor = new(l.log.Cursor())
 	}
 	for kind, n := range s.Settled {
 		p.Settled[kind.String()] = n
@@ -245,6 +270,7 @@ func (d *desk) change(ctx context.Context, f control.Filter, pipelines []string,
 func (d *desk) choose(ctx context.Context, q control.Query, pipelines []string) iter.Seq2[journal.DeadLetter, error] {
 	return func(yield func(journal.DeadLetter, error) bool) {
 		f, err := d.filter(&q.Filter)
+		f.After = q.After
 		if err != nil {
 			yield(journal.DeadLetter{}, err)
 			return
@@ -255,7 +281,7 @@ func (d *desk) choose(ctx context.Context, q control.Query, pipelines []string) 
 				yield(journal.DeadLetter{}, err)
 				return
 			}
-			if found.ID <= q.After || !hasDigest(found.Plugin, q.Plugin) || pipelines != nil && !slices.Contains(pipelines, found.Pipeline) {
+			if !hasDigest(found.Plugin, q.Plugin) || pipelines != nil && !slices.Contains(pipelines, found.Pipeline) {
 				continue
 			}
 			if n++; !yield(found, nil) || n == q.Limit {
@@ -282,7 +308,7 @@ func (d *desk) filter(f *control.Filter) (journal.Filter, error) {
 }
 
 func hasDigest(digest, prefix string) bool {
-	return strings.HasPrefix(digest, prefix) || strings.HasPrefix(digest, "sha256:"+prefix)
+	return strings.HasPrefix(digest, strings.TrimPrefix(prefix, "sha256:"))
 }
 
 func letter(d *journal.DeadLetter, whole bool) control.DeadLetter {

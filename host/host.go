@@ -96,7 +96,7 @@ func New(ctx context.Context, c *config.Config, o Options) (*Host, error) {
 // the error holds what became of each.
 func (h *Host) Run(ctx context.Context) error {
 	errs := make([]error, len(h.lines), len(h.lines)+2)
-	stop, stopControl := h.metrics.serve(ctx, h.log), h.serveControl(ctx)
+	stop, stopControl, stopForwarding := h.metrics.serve(ctx, h.log), h.serveControl(ctx), h.forward(ctx)
 	var wg sync.WaitGroup
 	for i, l := range h.lines {
 		wg.Go(func() {
@@ -107,6 +107,7 @@ func (h *Host) Run(ctx context.Context) error {
 		})
 	}
 	wg.Wait()
+	stopForwarding()
 	stopControl()
 	return errors.Join(append(errs, stop(), h.Close(context.WithoutCancel(ctx)))...)
 }

@@ -28,6 +28,7 @@ type line struct {
 	conn     *grpc.ClientConn
 	journal  *journal.Journal  // nil without one
 	log      *source.LogSource // nil in mode queue
+	forward  *forwarder        // nil if dead letters go nowhere
 	failed   atomic.Bool       // the pipeline ended with an error
 }
 
@@ -40,6 +41,7 @@ func (l *line) close(ctx context.Context) error {
 	if l.conn != nil {
 		errs = append(errs, l.conn.Close())
 	}
+	errs = append(errs, l.forward.close())
 	return errors.Join(errs...)
 }
 
@@ -76,6 +78,9 @@ func (w workshop) fit(ctx context.Context, l *line, c config.Pipeline) (err erro
 	}
 	if inbox != nil {
 		shape.Journal = inbox
+	}
+	if l.forward, err = w.forwarder(c); err != nil {
+		return err
 	}
 	l.pipeline, err = pipeline.New(shape, w.source(l, c, inbox), slots{l.plugin})
 	return err

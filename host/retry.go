@@ -76,7 +76,7 @@ func newLetterSource(letters iter.Seq2[control.DeadLetter, error], settled func(
 	return s
 }
 
-func (s *letterSource) Pull(ctx context.Context, stop <-chan struct{}, n int) (messages []*message.Message, err error) {
+func (s *letterSource) Pull(_ context.Context, stop <-chan struct{}, n int) (messages []*message.Message, err error) {
 	for len(messages) < n && err == nil {
 		select {
 		case <-stop:

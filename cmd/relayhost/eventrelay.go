@@ -38,7 +38,7 @@ func (c *eventrelayCommand) Run(ctx context.Context, p *process) (err error) {
 		dir: dir, plaintext: c.Plaintext,
 		Options: devserver.Options{
 			Listen: c.Listen, DataDir: c.Data, AuthOff: c.AuthOff, Unlock: c.Unlock, Logger: p.log,
-			Faults: faults, FaultSeed: rand.Uint64(),
+			Faults: faults, FaultSeed: rand.Uint64(), //nolint:gosec // chance, no secret
 		},
 	})
 	if err != nil {

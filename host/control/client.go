@@ -51,10 +51,14 @@ func Dial(path string) (*Client, error) {
 	}
 	_ = conn.Close()
 	var dialer net.Dialer
+	return newClient(func(ctx context.Context) (net.Conn, error) { return dialer.DialContext(ctx, "unix", path) }), nil
+}
+
+func newClient(dial func(context.Context) (net.Conn, error)) *Client {
 	return &Client{http.Client{Transport: &http.Transport{
-		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return dialer.DialContext(ctx, "unix", path) },
+		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
 		DisableKeepAlives: true,
-	}}}, nil
+	}}}
 }
 
 // errSilent is a host that hangs.
@@ -101,7 +105,7 @@ func cause(ctx context.Context, err error) error {
 func (c *Client) request(ctx context.Context, wait time.Duration, method, target string, body any) (io.ReadCloser, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	timer := time.AfterFunc(wait, func() { cancel(errSilent) })
-	response, err := c.send(ctx, method, target, body)
+	response, err := c.send(ctx, method, target, body) //nolint:bodyclose // its owner closes it
 	if err != nil {
 		err = cause(ctx, err)
 		timer.Stop()

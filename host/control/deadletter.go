@@ -2,6 +2,7 @@ package control
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/relayhost/relayhost/host/message"
@@ -36,7 +37,7 @@ type DeadLetter struct {
 type Filter struct {
 	IDs      []string `json:"ids,omitempty"`
 	Pipeline string   `json:"pipeline,omitempty"`
-	// Plugin is how the digest begins, with or without its "sha256:".
+	// Plugin is how the digest begins, with or without "sha256:" before it.
 	Plugin string `json:"plugin,omitempty"`
 	// Kind is the name of a kind of failure.
 	Kind string `json:"kind,omitempty"`
@@ -71,16 +72,22 @@ const maxIDs = 1000
 // maxText is how long a text in a filter may be.
 const maxText = 1000
 
-// check finds what is wrong with a filter that came from elsewhere.
+// check finds what is wrong with a filter that came from a peer.
 func (f *Filter) check() error {
+	if len(f.IDs) > maxIDs {
+		return fmt.Errorf("%d ids are given, at most %d can be", len(f.IDs), maxIDs)
+	}
+	return f.Check()
+}
+
+// Check finds what is wrong with a filter that came from elsewhere.
+func (f *Filter) Check() error {
 	for name, text := range map[string]string{"pipeline": f.Pipeline, "plugin": f.Plugin} {
 		if len(text) > maxText {
 			return fmt.Errorf("%s has more than %d bytes", name, maxText)
 		}
 	}
 	switch {
-	case len(f.IDs) > maxIDs:
-		return fmt.Errorf("%d ids are given, at most %d can be", len(f.IDs), maxIDs)
 	case f.Limit < 0:
 		return fmt.Errorf("limit is %d, want at least 1, or 0 for all", f.Limit)
 	case !f.Since.IsZero() && !f.Until.IsZero() && !f.Since.Before(f.Until):
@@ -100,15 +107,15 @@ func (f *Filter) check() error {
 
 // ParseKind is the kind of failure of a name.
 func ParseKind(name string) (message.Kind, error) {
-	names := ""
+	var names []string
 	for _, kind := range message.Kinds() {
-		if kind == message.OK {
-			continue
-		}
-		if kind.String() == name {
+		switch kind.String() {
+		case message.OK.String():
+		case name:
 			return kind, nil
+		default:
+			names = append(names, kind.String())
 		}
-		names += ", " + kind.String()
 	}
-	return message.OK, fmt.Errorf("kind is %.64q, want one of %s", name, names[2:])
+	return message.OK, fmt.Errorf("kind is %.64q, want one of %s", name, strings.Join(names, ", "))
 }

@@ -98,7 +98,7 @@ func TestPeersThatHang(t *testing.T) {
 			must(t, err)
 		}
 	}
-	// At most so many requests are under way, and their bodies have 5 s.
+	// At most so many requests are under way, and their bodies have 2 s.
 	c := dial(t, path)
 	for {
 		if _, err := c.Status(t.Context()); err == nil {

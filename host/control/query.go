@@ -1,6 +1,7 @@
 package control
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -93,7 +94,7 @@ func timeText(t time.Time) string {
 
 func setNumber(n *int, text string) (err error) {
 	if *n, err = strconv.Atoi(text); err != nil {
-		return fmt.Errorf("want a number")
+		return errors.New("want a number")
 	}
 	return nil
 }
@@ -107,7 +108,7 @@ func numberText(n int) string {
 
 func setTrue(b *bool, text string) error {
 	if text != "true" {
-		return fmt.Errorf("want true, or nothing at all")
+		return errors.New("want true, or nothing at all")
 	}
 	*b = true
 	return nil

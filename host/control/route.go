@@ -19,7 +19,7 @@ const (
 // readWait is how long a peer may take to send a body, and writeWait how long it
 // may take nothing of an answer.
 const (
-	readWait  = 5 * time.Second
+	readWait  = 2 * time.Second
 	writeWait = 30 * time.Second
 )
 
@@ -55,6 +55,9 @@ func handler(h Host) http.Handler {
 	mux := http.NewServeMux()
 	for _, r := range routes {
 		mux.Handle(r.method+" "+r.path, faults(func(w http.ResponseWriter, request *http.Request) error {
+			if r.method == http.MethodGet && request.ContentLength != 0 {
+				return badRequest(errors.New("a question takes no body"))
+			}
 			return r.answer(h, w, request)
 		}))
 	}
@@ -71,7 +74,10 @@ func bounded(next http.Handler) http.Handler {
 		select {
 		case slots <- struct{}{}:
 			defer func() { <-slots }()
-			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+			if r.ContentLength != 0 {
+				_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(readWait))
+				r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+			}
 			next.ServeHTTP(w, r)
 		default:
 			fail(w, fault{http.StatusServiceUnavailable, fmt.Errorf("%d requests are being answered: ask again later", maxRequests)})
@@ -218,10 +224,6 @@ func readFilter(w http.ResponseWriter, r *http.Request) (f Filter, err error) {
 	if err := noParameters(r); err != nil {
 		return f, err
 	}
-	// The deadline is of the body alone: it would end a long answer, too.
-	deadline := http.NewResponseController(w)
-	_ = deadline.SetReadDeadline(time.Now().Add(readWait))
-	defer func() { _ = deadline.SetReadDeadline(time.Time{}) }()
 	d := json.NewDecoder(r.Body)
 	d.DisallowUnknownFields()
 	if err := d.Decode(&f); err != nil {
@@ -230,6 +232,8 @@ func readFilter(w http.ResponseWriter, r *http.Request) (f Filter, err error) {
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return f, badRequest(errors.New("there is more than one JSON object"))
 	}
+	// All of it is read: the deadline would end a long answer, too.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	if err := f.check(); err != nil {
 		return f, badRequest(err)
 	}

@@ -31,13 +31,17 @@ func Listen(path string, h Host) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen at the control socket %s: %w", path, err)
 	}
+	return newServer(listener, h), nil
+}
+
+func newServer(listener net.Listener, h Host) *Server {
 	return &Server{listener: listener, http: http.Server{
 		Handler:           handler(h),
 		ReadHeaderTimeout: 5 * time.Second,
 		IdleTimeout:       10 * time.Second,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          log.New(io.Discard, "", 0), // a peer's faults are the peer's
-	}}, nil
+	}}
 }
 
 func listen(path string) (net.Listener, error) {

@@ -53,8 +53,10 @@ type Pipeline struct {
 
 	// Lag is how many events wait above the cursor, nil if that is not known.
 	Lag *int64 `json:"lag,omitempty"`
-	// Cursor is the position up to which everything is done with, in mode log.
+	// Cursor is the position up to which the log is read, in mode log, and Floor
+	// the one up to which everything is done with: nil if there is none.
 	Cursor *int64 `json:"cursor,omitempty"`
+	Floor  *int64 `json:"floor,omitempty"`
 
 	// Kept is what the journal has of it, nil without one.
 	Kept *Kept `json:"journal,omitempty"`
@@ -90,10 +92,10 @@ func (p *Pipeline) SettledTotal() (n int64) {
 func (s *Status) Trouble() (all []string) {
 	for i := range s.Pipelines {
 		p := &s.Pipelines[i]
-		switch {
-		case p.Phase == "failed":
+		switch p.Phase {
+		case "failed":
 			all = append(all, fmt.Sprintf("pipeline %q ended with an error; the log has it", p.Name))
-		case p.Phase == "ended":
+		case "ended":
 			all = append(all, fmt.Sprintf("pipeline %q has ended", p.Name))
 		}
 		if p.HaltedPartitions > 0 {

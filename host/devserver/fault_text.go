@@ -34,38 +34,48 @@ func ParseFault(text string) (Fault, error) {
 	return f, nil
 }
 
-func (f *Fault) set(name, value string) (err error) {
+func (f *Fault) set(name, value string) error {
+	var ok bool
+	wants := ""
 	switch name {
 	case "probability":
-		f.Probability, err = strconv.ParseFloat(value, 64)
-		if err != nil || !(f.Probability > 0 && f.Probability <= 1) {
-			return fmt.Errorf("probability is %.64q, and must be above 0 and at most 1", value)
-		}
+		wants = "must be above 0 and at most 1"
+		f.Probability, ok = parsed(strconv.ParseFloat(value, 64))
+		ok = ok && f.Probability > 0 && f.Probability <= 1
 	case "count":
-		f.Count, err = strconv.Atoi(value)
-		if err != nil || f.Count < 1 {
-			return fmt.Errorf("count is %.64q, and must be a number above 0", value)
-		}
+		wants = "must be a number above 0"
+		f.Count, ok = parsed(strconv.Atoi(value))
+		ok = ok && f.Count > 0
 	case "duration":
-		f.Duration, err = time.ParseDuration(value)
-		if err != nil || f.Duration <= 0 || f.Duration > time.Hour {
-			return fmt.Errorf("duration is %.64q, and must be like 500ms or 5s, up to 1h", value)
-		}
+		wants = "must be like 500ms or 5s, up to 1h"
+		f.Duration, ok = parsed(time.ParseDuration(value))
+		ok = ok && f.Duration > 0 && f.Duration <= time.Hour
 	case "method":
-		if !slices.Contains(faultMethods, value) || f.Kind == Late && value != "PublishEvents" {
-			return fmt.Errorf("method is %.64q, and must be one of %s; for %s it must be PublishEvents", value, join(faultMethods), Late)
-		}
-		f.Methods = append(f.Methods, value)
+		wants = "must be one of " + join(faultMethods) + "; for late it must be PublishEvents"
+		f.Methods, ok = append(f.Methods, value), f.mayStrike(value)
 	default:
 		return fmt.Errorf("it has no %.64q\nhint: it may have probability, count, duration and method", name)
+	}
+	if !ok {
+		return fmt.Errorf("%s is %.64q, and %s", name, value, wants)
 	}
 	return nil
 }
 
-func join[T ~string](words []T) string {
-	text := ""
-	for _, w := range words {
-		text += ", " + string(w)
+// parsed is a parser's result, and whether there is one.
+func parsed[T any](v T, err error) (T, bool) { return v, err == nil }
+
+func (f *Fault) mayStrike(method string) bool {
+	if f.Kind == Late {
+		return method == "PublishEvents"
 	}
-	return text[2:]
+	return slices.Contains(faultMethods, method)
+}
+
+func join[T ~string](words []T) string {
+	texts := make([]string, len(words))
+	for i, w := range words {
+		texts[i] = string(w)
+	}
+	return strings.Join(texts, ", ")
 }

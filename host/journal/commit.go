@@ -103,6 +103,8 @@ func (j *Journal) run(t *task) error {
 		select {
 		case err := <-t.done:
 			return err
+		case <-j.over:
+			return ErrClosed
 		case <-changed:
 		}
 		j.mu.Lock()
@@ -240,7 +242,7 @@ func (r *round) apply(b *pebble.Batch, k *books) error {
 		must(b.Set(pipelineKey(keyFloor, f.pipeline), appendFloor(f.floor), nil))
 	}
 	for _, m := range r.dropped {
-		must(b.Delete(segmentKey(keyMarks, m.number, m.marks.segment), nil))
+		must(b.Delete(segmentKey(keyMarks, m.number, m.segment), nil))
 		k.marks--
 	}
 	for _, w := range r.rewrite { // before those that go, which may be among them
@@ -285,7 +287,7 @@ func (j *Journal) done(r *round) {
 		p.named = true
 	}
 	for i := range r.bitmaps {
-		r.bitmaps[i].segment.bitmap = true
+		r.bitmaps[i].bitmap = true
 	}
 	for _, w := range r.rewrite {
 		j.resize(w.pipeline, w.segment, int64(len(w.value)))

@@ -77,7 +77,7 @@ func replace(t *testing.T, f vfs.FS, name string, data []byte) {
 // verdict opens a journal that something was done to. It is whole, or it is
 // damaged and most of it is saved; what it may miss beyond that is for the
 // caller to say.
-func verdict(t *testing.T, mem *vfs.MemFS, m *model) (unsettled, dead map[string]bool, damage error) {
+func verdict(t *testing.T, mem *vfs.MemFS) (unsettled, dead map[string]bool, damage error) {
 	t.Helper()
 	o := journal.Options{FS: mem}
 	before := mem.String()
@@ -123,21 +123,25 @@ func missing(want, got map[string]bool) (n int) {
 // commit that was never finished look the same, that commit is missing.
 func TestFlips(t *testing.T) {
 	mem, m := sample(t)
-	if u, d, damage := verdict(t, copyOf(mem), m); damage != nil || !maps.Equal(u, m.unsettled) || !maps.Equal(d, m.letters) {
+	if u, d, damage := verdict(t, copyOf(mem)); damage != nil || !maps.Equal(u, m.unsettled) || !maps.Equal(d, m.letters) {
 		t.Fatalf("untouched: %v, %d of %d", damage, len(u), len(m.unsettled))
+	}
+	flips := 1
+	if *thorough {
+		flips = 100
 	}
 	for _, name := range files(t, mem) {
 		data := contentOf(t, mem, name)
-		step := max(1, len(data)/8)
+		step := max(1, len(data)/flips)
 		for at := step / 2; at < len(data); at += step {
 			flipped := slices.Clone(data)
 			flipped[at] ^= 1 << (at % 8)
 			c := copyOf(mem)
 			replace(t, c, name, flipped)
-			u, d, damage := verdict(t, c, m)
+			u, d, damage := verdict(t, c)
 			lost := missing(m.unsettled, u) + missing(m.letters, d)
 			switch {
-			case damage == nil && lost > 0 && (!strings.HasSuffix(name, ".log") || at < len(data)*9/10):
+			case damage == nil && lost > 0 && (!strings.HasSuffix(name, ".log") || int64(at) < journal.LastRecord(data, name)):
 				t.Errorf("%s at %d of %d: %d are missing, and nothing was said", name, at, len(data), lost)
 			case damage != nil && lost == len(m.unsettled)+len(m.letters):
 				t.Errorf("%s at %d of %d: nothing was saved after %v", name, at, len(data), damage)
@@ -160,21 +164,23 @@ func TestCuts(t *testing.T) {
 		t.Fatal(err)
 	}
 	closed = copyOf(closed)
+	cutBytes, cutStep := 1000, 97
+	if *thorough {
+		cutBytes, cutStep = 3000, 1
+	}
 	for name, mem := range map[string]*vfs.MemFS{"open": mem, "closed": closed} {
 		log := newestLog(t, mem)
 		data := contentOf(t, mem, log)
 		for at := len(data) - 1; at >= max(0, len(data)-cutBytes); at -= cutStep {
 			c := copyOf(mem)
 			replace(t, c, log, data[:at])
-			u, d, damage := verdict(t, c, m)
+			u, d, damage := verdict(t, c)
 			if lost := missing(m.unsettled, u) + missing(m.letters, d); name == "closed" && damage == nil && lost > 0 {
 				t.Errorf("%s at %d of %d: %d are missing, and nothing was said", log, at, len(data), lost)
 			}
 		}
 	}
 }
-
-const cutBytes, cutStep = 1200, 7
 
 func newestLog(t *testing.T, f vfs.FS) string {
 	t.Helper()
@@ -193,16 +199,24 @@ func TestSetAsideInterrupted(t *testing.T) {
 	if inChild(t) {
 		return
 	}
-	mem, m := sample(t)
-	log := newestLog(t, mem)
-	data := contentOf(t, mem, log)
-	data[len(data)/2] ^= 1
-	replace(t, mem, log, data)
-	want, wantDead, damage := verdict(t, copyOf(mem), m)
+	mem, _ := sample(t)
+	table, data := "", []byte(nil)
+	for _, name := range files(t, mem) {
+		if d := contentOf(t, mem, name); strings.HasSuffix(name, ".sst") && len(d) > len(data) {
+			table, data = name, d
+		}
+	}
+	data[len(data)/4] ^= 1
+	replace(t, mem, table, data)
+	want, wantDead, damage := verdict(t, copyOf(mem))
 	if damage == nil || len(want) == 0 {
 		t.Fatalf("%d events, and %v", len(want), damage)
 	}
-	for n := range int64(120) {
+	step := int64(11)
+	if *thorough {
+		step = 1
+	}
+	for n := int64(0); ; n += step {
 		f := &faults{errno: syscall.EIO}
 		c := copyOf(mem)
 		fs := errorfs.Wrap(c, f)
@@ -215,7 +229,7 @@ func TestSetAsideInterrupted(t *testing.T) {
 		if n%2 == 0 {
 			c = copyOf(c) // what was not synced is gone
 		}
-		got, dead, _ := verdict(t, c, m)
+		got, dead, _ := verdict(t, c)
 		if !maps.Equal(got, want) || !maps.Equal(dead, wantDead) {
 			t.Errorf("operation %d failed: %d events and %d dead letters, want %d and %d", n, len(got), len(dead), len(want), len(wantDead))
 		}

@@ -75,7 +75,7 @@ func openGeneration(fs vfs.FS, dir string, o Options, readOnly bool) (*generatio
 // abandon closes the store if opening it succeeds after all.
 func (g *generation) abandon(opened <-chan error) {
 	if <-opened == nil {
-		g.close()
+		_ = g.close() // what it says is not news
 	}
 }
 

@@ -8,6 +8,17 @@
 // at a time may use. A pull is kept as one entry, in one commit that is synced
 // before [Inbox.Append] returns; pulls and settlements that come at the same time
 // share a commit. What settled is taken out with the next commits.
+//
+// # What holds
+//
+// What Append returned nil for is there after any crash until it settled, or, with
+// [Interval] and [Off], after any crash of the process. A settlement may be lost
+// in a crash: then the event is handled again. An event that failed is unsettled
+// or a dead letter, never both and never neither. A disk that fails makes callers
+// wait, and loses nothing. A store that cannot be read as it was written is
+// reported by [Open] and left as it is; [SetAside] saves what can be read of it.
+// Alone the last commit before a crash, if it is damaged afterwards, looks like
+// one that was never finished.
 package journal
 
 import (
@@ -68,8 +79,13 @@ type Journal struct {
 	// admin is held by what reads dead letters in order to change them.
 	admin sync.Mutex
 
+	// The committer's.
+	scratch []byte
+	healing healing
+
 	kick    chan struct{} // has an item when there is something to commit
 	closing chan struct{} // closed when Close begins
+	over    chan struct{} // closed when nothing is committed any more
 	ended   chan struct{} // closed when the committer has ended
 	close   sync.Once
 
@@ -104,7 +120,7 @@ func Open(dir string, o Options) (*Journal, error) {
 		return nil, err
 	}
 	j := &Journal{
-		dir: dir, o: o, lock: lock, kick: make(chan struct{}, 1), closing: make(chan struct{}), ended: make(chan struct{}),
+		dir: dir, o: o, lock: lock, kick: make(chan struct{}, 1), closing: make(chan struct{}), over: make(chan struct{}), ended: make(chan struct{}),
 		changed: make(chan struct{}),
 	}
 	if err := j.open(); err != nil {
@@ -167,10 +183,7 @@ func (j *Journal) end(err error) {
 		return
 	}
 	j.closed, j.failure = true, errors.Join(err, j.lock.Close())
-	for _, t := range j.queue.tasks {
-		t.done <- ErrClosed
-	}
-	j.queue.tasks = nil
+	close(j.over)
 	j.wake()
 }
 
@@ -225,7 +238,9 @@ type DeadLetter struct {
 
 // Filter chooses dead letters; what is zero does not matter.
 type Filter struct {
-	IDs              []string
+	IDs []string
+	// After leaves out those up to this id.
+	After            string
 	Pipeline, Plugin string
 	Kind             *message.Kind
 	// Since and Until bound when they were given up: from Since on, before Until.

@@ -68,12 +68,10 @@ func TestFull(t *testing.T) {
 	log := &logged{}
 	j := open(t, "j", journal.Options{FS: vfs.NewMem(), MaxBytes: 15_000, Logger: slog.New(slog.NewTextHandler(log, nil))})
 	in := inbox(t, j, "a")
-	admit := func() bool { return in.Admit(closedChannel()) }
 	if in.Admit(closedChannel()) {
 		t.Error("admitted after stop")
 	}
 	one, two := appendAll(t, in, large(1, 10)), appendAll(t, in, large(11, 10))
-	_ = admit
 	if s := j.Stats(); !s.Full || s.Bytes < 20_000 {
 		t.Errorf("%+v", s)
 	}
@@ -229,6 +227,7 @@ func TestTrouble(t *testing.T) {
 	if !in.Admit(never) || log.count("cannot be used") != 1 || log.count("can be used again") != 1 {
 		t.Errorf("logged %v", log.lines)
 	}
+	letters(t, j, journal.Filter{}) // flushes
 	f.arm(0, 1<<40)
 	settle(in, message.Outcome{}, first[5])
 	if err := j.Close(); !errors.Is(err, syscall.ENOSPC) {
@@ -282,7 +281,7 @@ func TestFilters(t *testing.T) {
 		{journal.Filter{Since: all[6].Failed}, 1},
 		{journal.Filter{Until: all[6].Failed}, 6},
 	} {
-		if got := len(letters(t, j, c.f)); got != c.want && !(got > c.want && !c.f.Since.IsZero()) {
+		if got := len(letters(t, j, c.f)); got != c.want {
 			t.Errorf("%+v: %d, want %d", c.f, got, c.want)
 		}
 	}

@@ -126,7 +126,7 @@ func (s *salvage) log(name string, f func(found) error) error {
 		if errors.As(err, new(stopError)) || errors.Is(err, io.EOF) {
 			return err
 		}
-		if err != nil && !record.IsInvalidRecord(err) {
+		if !record.IsInvalidRecord(err) {
 			s.note("%s: %v", name, err)
 		}
 		from += (int(good)/blockSize + 1) * blockSize
@@ -156,7 +156,7 @@ func readAll(f vfs.FS, path string) ([]byte, error) {
 }
 
 // records calls f with what the records of a log hold, up to the first that
-// cannot be read, and returns the offset behind the last that could.
+// cannot be read, be it the end, and returns the offset behind the last that could.
 func records(r *record.Reader, f func(found) error) (good int64, err error) {
 	var data bytes.Buffer
 	for {

@@ -46,7 +46,7 @@ func (j *Journal) sparse() (chosen []rewrite) {
 	slices.SortFunc(chosen, func(a, b rewrite) int { return cmp.Compare(a.segment.number, b.segment.number) })
 	size := int64(0)
 	for i := range chosen {
-		if size += chosen[i].segment.size; size > rewriteBytes {
+		if size += chosen[i].size; size > rewriteBytes {
 			return chosen[:i+1]
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"strings"
+	"syscall"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -34,10 +35,10 @@ func lockFolder(f vfs.FS, dir string) (io.Closer, error) {
 		return nil, fmt.Errorf("make the journal's folder: %w", err)
 	}
 	lock, err := f.Lock(f.PathJoin(dir, "lock"))
-	switch {
-	case err == nil:
+	if err == nil {
 		return lock, nil
-	case errors.Is(err, fs.ErrPermission), errors.Is(err, fs.ErrNotExist):
+	}
+	if errno, ok := errors.AsType[syscall.Errno](err); ok && errno != syscall.EAGAIN {
 		return nil, fmt.Errorf("lock the journal in %s: %w", dir, err)
 	}
 	return nil, fmt.Errorf("%w: another process has %s open (%v)\nhint: one host at a time may use a journal: stop the other, "+

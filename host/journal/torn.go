@@ -92,7 +92,7 @@ func checkTail(f vfs.FS, store string) error {
 		return err
 	}
 	good, err := records(logReader(record.NewReader, bytes.NewReader(data), path), nil)
-	if err == nil || errors.Is(err, io.EOF) {
+	if errors.Is(err, io.EOF) {
 		return nil
 	}
 	if at := nextRecord(data, int(good)+1, uint32(logNumber(path))); at >= 0 { //nolint:gosec // as pebble does
