@@ -195,8 +195,8 @@ func (c *ReplayChunk) cut() {
 
 // lastBegun is the place of the last event that was handled, -1 if none was.
 func lastBegun(acks []trial.Ack) int {
-	for i := len(acks) - 1; i >= 0; i-- {
-		if acks[i].Attempts > 0 {
+	for i, a := range slices.Backward(acks) {
+		if a.Attempts > 0 {
 			return i
 		}
 	}

@@ -43,7 +43,7 @@ docs/replay.md describes the output.`
 
 // report is what a replay is told to.
 type report interface {
-	add(host.ReplayChunk) error
+	add(chunk host.ReplayChunk) error
 	// sum prints what became of all. An error says that they are not as they
 	// should be.
 	sum() error
@@ -78,14 +78,18 @@ func (c *replayCommand) replay(ctx context.Context, p *process) (err error) {
 	return c.tell(ctx, r, to)
 }
 
-// tell sums up also what was cut off.
+// tell sums up also what was cut off. Of a chunk that was, no two can be
+// compared: one may have got further.
 func (c *replayCommand) tell(ctx context.Context, r *host.Replay, to report) error {
 	var cut error
 	for chunk, err := range r.Chunks(ctx) {
+		cut = err
+		if c.Diff && ctx.Err() != nil {
+			break
+		}
 		if printing := to.add(chunk); printing != nil {
 			return printing
 		}
-		cut = err
 	}
 	switch {
 	case ctx.Err() != nil:

@@ -23,7 +23,7 @@ const (
 )
 
 // side is one of two that differ.
-type side interface{ field(trial.Field) string }
+type side interface{ field(f trial.Field) string }
 
 // contrasts is a line for what differs, and below it the contrast of each field.
 func contrasts(line string, fields []trial.Field, before, after side) string {

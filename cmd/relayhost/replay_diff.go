@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/relayhost/relayhost/host"
@@ -165,11 +166,11 @@ func (s eventSide) field(f trial.Field) string {
 	case trial.FieldReason:
 		return s.Reason
 	case trial.FieldRetryable:
-		return fmt.Sprint(s.Retryable)
+		return strconv.FormatBool(s.Retryable)
 	case trial.FieldOnFailure:
 		return s.Action
 	case trial.FieldAttempts:
-		return fmt.Sprint(s.Attempts)
+		return strconv.Itoa(s.Attempts)
 	case trial.FieldData:
 		return s.payload()
 	case trial.FieldOutputs:
@@ -179,9 +180,9 @@ func (s eventSide) field(f trial.Field) string {
 	case trial.FieldBatchKey:
 		return s.BatchKey
 	case trial.FieldFlush:
-		return fmt.Sprint(s.Flush)
+		return strconv.FormatBool(s.Flush)
 	}
-	return fmt.Sprint(s.Fuel)
+	return strconv.FormatUint(s.Fuel, 10)
 }
 
 // batchDifference is a batch of the same events that two plugins handle
@@ -202,9 +203,9 @@ func (d batchDifference) String() string {
 func (b batchSummary) field(f trial.Field) string {
 	switch f {
 	case trial.FieldFailed:
-		return fmt.Sprint(b.Failed)
+		return strconv.Itoa(b.Failed)
 	case trial.FieldRecords:
 		return strings.Join(b.printable(), "\n")
 	}
-	return fmt.Sprint(b.Fuel)
+	return strconv.FormatUint(b.Fuel, 10)
 }

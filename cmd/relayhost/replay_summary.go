@@ -57,14 +57,15 @@ func (r *fuelRatio) add(before, after uint64) (beyond bool) {
 	if before == 0 || after == 0 {
 		return false
 	}
-	ratio := float64(after) / float64(before)
+	old, now := float64(before), float64(after)
+	ratio := now / old
 	if r.Calls++; r.Calls == 1 {
 		r.Min, r.Max = ratio, ratio
 	}
 	r.Min, r.Max = min(r.Min, ratio), max(r.Max, ratio)
 	r.logs += math.Log(ratio)
 	r.Geomean = math.Exp(r.logs / float64(r.Calls))
-	if beyond = math.Abs(ratio-1) > float64(r.Tolerance); beyond {
+	if beyond = math.Abs(now-old) > float64(r.Tolerance)*old; beyond {
 		r.Beyond++
 	}
 	return beyond

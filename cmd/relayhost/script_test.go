@@ -44,6 +44,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("XDG_CACHE_HOME", cache)
 			e.Setenv("HOME", e.WorkDir)
+			e.Setenv("GORACE", "atexit_sleep_ms=10") // the race detector's second at each exit would take most of the rest
 			return os.CopyFS(e.WorkDir, os.DirFS("testdata/guests"))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"freeport": freePort},

@@ -26,7 +26,7 @@ const (
 	FieldBatcher   Field = "batcher"
 	FieldBatchKey  Field = "batch_key"
 	FieldFlush     Field = "flush"
-	// Of batches only.
+	// FieldFailed and FieldRecords are of batches only.
 	FieldFailed  Field = "failed"
 	FieldRecords Field = "records"
 )
