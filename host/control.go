@@ -182,7 +182,7 @@ func floor(stats journal.PipelineStats) *int64 {
 
 // status is what a line is, its books at one instant.
 func (l *line) status() control.Pipeline {
-	s, stats := l.state(), l.journal.Stats().Pipelines[l.name]
+	s, stats := l.state(), l.inbox.Stats()
 	p := control.Pipeline{
 		Name: l.name, Phase: l.pipeline.Phase().String(), Plugin: l.plugin.Digest(),
 		Received: s.Received, Recovered: s.Recovered, Settled: map[string]int64{}, InFlight: s.InFlight, Bytes: s.Bytes,

@@ -56,9 +56,9 @@ func (m *metrics) watchJournal(j *journal.Journal) {
 
 // kept is what the journal has of a line, nil without one.
 func (l *line) kept() *telemetry.Kept {
-	if l.journal == nil {
+	if l.inbox == nil {
 		return nil
 	}
-	p := l.journal.Stats().Pipelines[l.name]
+	p := l.inbox.Stats()
 	return &telemetry.Kept{Unsettled: p.Unsettled, UnsettledBytes: p.UnsettledBytes, DeadLetters: p.DeadLetters}
 }

@@ -26,7 +26,7 @@ type line struct {
 	pipeline *pipeline.Pipeline
 	plugin   *plugin.Plugin
 	conn     *grpc.ClientConn
-	journal  *journal.Journal  // nil without one
+	inbox    *journal.Inbox    // nil without a journal
 	log      *source.LogSource // nil in mode queue
 	forward  *forwarder        // nil if dead letters go nowhere
 	failed   atomic.Bool       // the pipeline ended with an error
@@ -55,7 +55,7 @@ type workshop struct {
 }
 
 func (w workshop) line(ctx context.Context, c config.Pipeline) (*line, error) {
-	l := &line{name: c.Name, journal: w.journal}
+	l := &line{name: c.Name}
 	if err := w.fit(ctx, l, c); err != nil {
 		return nil, errors.Join(fmt.Errorf("pipeline %q: %w", c.Name, err), l.close(ctx))
 	}
@@ -72,17 +72,16 @@ func (w workshop) fit(ctx context.Context, l *line, c config.Pipeline) (err erro
 		return err
 	}
 	shape := w.shape(c)
-	inbox, err := w.inbox(c, l.plugin.Digest())
-	if err != nil {
+	if l.inbox, err = w.inbox(c, l.plugin.Digest()); err != nil {
 		return err
 	}
-	if inbox != nil {
-		shape.Journal = inbox
+	if l.inbox != nil {
+		shape.Journal = l.inbox
 	}
 	if l.forward, err = w.forwarder(c); err != nil {
 		return err
 	}
-	l.pipeline, err = pipeline.New(shape, w.source(l, c, inbox), slots{l.plugin})
+	l.pipeline, err = pipeline.New(shape, w.source(l, c), slots{l.plugin})
 	return err
 }
 

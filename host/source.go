@@ -8,10 +8,10 @@ import (
 )
 
 // source is where a line's events come from.
-func (w workshop) source(l *line, c config.Pipeline, inbox *journal.Inbox) pipeline.Source {
+func (w workshop) source(l *line, c config.Pipeline) pipeline.Source {
 	p := c.Producer
 	if p.Mode == "log" {
-		l.log = source.NewLog(l.conn, w.logOptions(c, inbox))
+		l.log = source.NewLog(l.conn, w.logOptions(c, l.inbox))
 		return l.log
 	}
 	return source.New(l.conn, source.Options{

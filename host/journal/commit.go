@@ -320,16 +320,16 @@ type watch struct {
 }
 
 func (w *watch) look() {
-	s := w.j.Stats()
-	if s.Full == w.full {
+	bytes, most := w.j.held(), w.j.o.MaxBytes
+	if (bytes >= most) == w.full {
 		return
 	}
-	w.full = s.Full
+	w.full = !w.full
 	if w.full {
 		w.j.o.Logger.Warn("the journal is full: nothing is pulled until there is room",
-			"dir", w.j.dir, "bytes", s.Bytes, "max_bytes", s.MaxBytes,
+			"dir", w.j.dir, "bytes", bytes, "max_bytes", most,
 			"hint", "raise max_bytes, or purge dead letters: see relayhost journal stats")
 		return
 	}
-	w.j.o.Logger.Info("the journal has room again", "dir", w.j.dir, "bytes", s.Bytes, "max_bytes", s.MaxBytes)
+	w.j.o.Logger.Info("the journal has room again", "dir", w.j.dir, "bytes", bytes, "max_bytes", most)
 }

@@ -201,6 +201,13 @@ func (j *Journal) kickCommitter() {
 	}
 }
 
+// held is what counts against MaxBytes.
+func (j *Journal) held() int64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.bytes
+}
+
 // Stats is what the journal holds at this instant.
 func (j *Journal) Stats() Stats {
 	j.mu.Lock()
@@ -210,11 +217,16 @@ func (j *Journal) Stats() Stats {
 		Pipelines: make(map[string]PipelineStats, len(j.pipelines)),
 	}
 	for name, p := range j.pipelines {
-		s.Pipelines[name] = PipelineStats{
-			Unsettled: p.unsettled, UnsettledBytes: p.unsettledBytes, DeadLetters: p.letters, Floor: p.floor,
-		}
+		s.Pipelines[name] = p.stats()
 	}
 	return s
+}
+
+// Stats is what the journal holds of the pipeline at this instant.
+func (i *Inbox) Stats() PipelineStats {
+	i.j.mu.Lock()
+	defer i.j.mu.Unlock()
+	return i.p.stats()
 }
 
 // DeadLetter is an event that was given up.
