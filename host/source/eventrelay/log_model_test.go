@@ -45,13 +45,18 @@ func user(m *message.Message) string {
 	return e.GetUserKey()
 }
 
-// consumer runs a log source again and again over one memory, as a host that
+// pulled is what the models run.
+type pulled interface {
+	Pull(ctx context.Context, stop <-chan struct{}, n int) ([]*message.Message, error)
+	Settle(messages []*message.Message)
+}
+
+// consumer runs a source again and again over one memory, as a host that
 // crashes does.
 type consumer struct {
-	random  *rand.Rand
-	options source.LogOptions
-	memory  *memory
-	topic   *topic
+	random *rand.Rand
+	source func() pulled
+	memory *memory
 	// steady: it does not crash.
 	steady bool
 }
@@ -61,7 +66,7 @@ func (c *consumer) run(t *testing.T, d time.Duration) {
 	ctx, crash := context.WithTimeout(t.Context(), d)
 	defer crash()
 	c.memory.settleAll()
-	s := source.NewLog(c.topic, c.options)
+	s := c.source()
 	var wg sync.WaitGroup
 	for range 1 + c.random.IntN(3) {
 		random := rand.New(rand.NewPCG(c.random.Uint64(), 0))
@@ -70,7 +75,7 @@ func (c *consumer) run(t *testing.T, d time.Duration) {
 	wg.Wait()
 }
 
-func (c *consumer) pull(ctx context.Context, t *testing.T, s *source.LogSource, random *rand.Rand, wg *sync.WaitGroup) {
+func (c *consumer) pull(ctx context.Context, t *testing.T, s pulled, random *rand.Rand, wg *sync.WaitGroup) {
 	for {
 		messages, err := s.Pull(ctx, nil, 1+random.IntN(500))
 		if ctx.Err() != nil {
@@ -112,7 +117,7 @@ func publish(random *rand.Rand, p *topic, n int, during, latest time.Duration) {
 		late := time.Duration(0)
 		switch random.IntN(10) {
 		case 0:
-			late = rand.N(latest)
+			late = time.Duration(random.Int64N(int64(latest)))
 		case 1, 2:
 			late = time.Duration(random.Int64N(int64(20 * time.Second)))
 		}
@@ -139,9 +144,11 @@ func TestLogModel(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range consumers {
 			m := newMemory()
-			c := &consumer{random: rand.New(rand.NewPCG(random.Uint64(), 0)), topic: p, memory: m, options: source.LogOptions{
-				Topic: "users", Shard: source.Shard{Index: i + 1, Count: shards}, ShardBy: user, Memory: m,
-				Logger: newLogbook(t).logger(),
+			c := &consumer{random: rand.New(rand.NewPCG(random.Uint64(), 0)), memory: m, source: func() pulled {
+				return source.NewLog(p, source.LogOptions{
+					Topic: "users", Shard: source.Shard{Index: i + 1, Count: shards}, ShardBy: user, Memory: m,
+					Logger: newLogbook(t).logger(),
+				})
 			}}
 			consumers[i] = c
 			uptime := []time.Duration{time.Minute, 15 * time.Minute, 1000 * time.Hour}[random.IntN(3)]
@@ -157,6 +164,42 @@ func TestLogModel(t *testing.T) {
 		wg.Wait()
 		expectOnce(t, p, consumers)
 	})
+}
+
+// Every event comes once, though the queue's answers are lost, late, or come
+// when the host has crashed.
+func TestReconcileModel(t *testing.T) {
+	eachSeed(t, func(t *testing.T, random *rand.Rand) {
+		faults := rand.New(rand.NewPCG(random.Uint64(), 0))
+		p := &topic{fault: now(faults, 5+random.IntN(50)), delay: slow(rand.New(rand.NewPCG(random.Uint64(), 0)))}
+		publish(random, p, 500+random.IntN(3000), 20*time.Minute, 4*time.Minute)
+		m := newMemory()
+		m.Forget(0)
+		c := &consumer{random: random, memory: m, source: func() pulled {
+			return source.New(p, source.Options{
+				DestinationID: "d1", Reconcile: true, Topic: "users", Memory: m, Logger: newLogbook(t).logger(),
+			})
+		}}
+		uptime := []time.Duration{time.Minute, 15 * time.Minute, 1000 * time.Hour}[random.IntN(3)]
+		c.steady = uptime > time.Hour
+		for end := time.Now().Add(time.Hour); time.Now().Before(end); {
+			life := time.Duration(c.random.ExpFloat64() * float64(uptime))
+			c.run(t, min(life, time.Until(end)))
+		}
+		expectOnce(t, p, []*consumer{c})
+	})
+}
+
+func slow(random *rand.Rand) func() time.Duration {
+	var mu sync.Mutex
+	return func() time.Duration {
+		mu.Lock()
+		defer mu.Unlock()
+		if random.IntN(20) == 0 {
+			return time.Duration(random.Int64N(int64(10 * time.Second)))
+		}
+		return time.Duration(random.IntN(20)) * time.Millisecond
+	}
 }
 
 // retire deletes some of what has come.

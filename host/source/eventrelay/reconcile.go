@@ -44,9 +44,11 @@ type reconciler struct {
 	// that there was. highest is the highest offset that any brought.
 	pulled, drained bool
 	highest         int64
-	// due is when to look next, now if it is zero.
-	due   time.Time
-	check *inquiry
+	// due is when to look next; failed asks for it at once, since a pull has
+	// failed after the last look.
+	due    time.Time
+	failed bool
+	check  *inquiry
 	// found is the lost events of this run, which a pull may bring in the end
 	// after all; lost those of them that are still to be handed out.
 	found map[key]struct{}
@@ -131,7 +133,7 @@ func (c *reconciler) arrive(number uint64, a *answer) {
 	a.messages = c.bring(a.messages)
 	c.bring(surplus)
 	if a.err != nil {
-		c.due = time.Time{}
+		c.failed = true
 	} else {
 		c.pulled, c.drained = true, !a.full
 		c.hear(number, a)
@@ -215,7 +217,7 @@ func (c *reconciler) urgent() bool {
 // the queue has answered once. It is locked.
 func (c *reconciler) ready() bool {
 	crowded := len(c.window.seen)-c.window.above(c.verified) > c.room()/2
-	return c.pulled && !c.looking && c.check == nil && c.trouble.pause() <= 0 && (crowded || !time.Now().Before(c.due))
+	return c.pulled && !c.looking && c.check == nil && c.trouble.pause() <= 0 && (crowded || c.failed || !time.Now().Before(c.due))
 }
 
 // look begins an inquiry when it is time, unless another one does.
@@ -254,7 +256,7 @@ func (c *reconciler) start() (r reach, ready bool) {
 	if !c.ready() {
 		return reach{}, false
 	}
-	c.looking = true
+	c.looking, c.failed = true, false
 	r = reach{stretch{above: c.low, upTo: c.highest}, c.highest}
 	if c.drained {
 		r.upTo = math.MaxInt32

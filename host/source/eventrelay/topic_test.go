@@ -26,6 +26,8 @@ type topic struct {
 	grpc.ClientConnInterface
 	// fault may fail a request.
 	fault func() error
+	// delay is how long a pull takes, before and after it locks.
+	delay func() time.Duration
 	// ignores: the server does not understand the query that is "x".
 	ignores bool
 
@@ -39,6 +41,7 @@ type stored struct {
 	*pb.Event
 	due     time.Time
 	deleted bool
+	locked  bool
 }
 
 func (p *topic) add(offset int, due time.Time) *stored {
@@ -53,7 +56,14 @@ func (p *topic) add(offset int, due time.Time) *stored {
 }
 
 // Invoke implements grpc.ClientConnInterface.
-func (p *topic) Invoke(_ context.Context, method string, args, reply any, options ...grpc.CallOption) error {
+func (p *topic) Invoke(ctx context.Context, method string, args, reply any, options ...grpc.CallOption) error {
+	if request, ok := args.(*pb.PullQueuedEventsRequest); ok {
+		raw, err := p.pull(ctx, request)
+		if err != nil {
+			return err
+		}
+		return codec(options).Unmarshal(mem.BufferSlice{mem.SliceBuffer(raw)}, reply)
+	}
 	request, ok := args.(*pb.PullEventsRequest)
 	if !ok || method != pb.Events_PullEvents_FullMethodName || request.GetTopic() != "users" {
 		return fmt.Errorf("call of %s with %v", method, args)
@@ -94,6 +104,34 @@ func (p *topic) answer(request *pb.PullEventsRequest) ([]byte, error) {
 			continue
 		}
 		if r.TotalCount++; r.TotalCount > request.GetOffset() && len(r.Events) < int(request.GetBatchSize()) {
+			r.Events = append(r.Events, e.Event)
+		}
+	}
+	return proto.Marshal(&r)
+}
+
+// pull locks events for ever, and may lose the answer, at once or much later.
+func (p *topic) pull(ctx context.Context, request *pb.PullQueuedEventsRequest) ([]byte, error) {
+	time.Sleep(p.delay())
+	raw, err := p.lock(int(request.GetBatchSize()))
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case <-time.After(p.delay()):
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	return raw, p.fault()
+}
+
+func (p *topic) lock(n int) ([]byte, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var r pb.PullQueuedEventsResponse
+	for _, e := range p.events {
+		if len(r.Events) < n && !e.locked && !e.due.After(time.Now()) {
+			e.locked = true
 			r.Events = append(r.Events, e.Event)
 		}
 	}
