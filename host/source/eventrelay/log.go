@@ -165,7 +165,7 @@ func (s *LogSource) read(ctx context.Context, stop <-chan struct{}, n int) ([]*m
 			return nil, ctx.Err()
 		}
 		more, err := s.turn(ctx, stop, n)
-		if errors.Is(err, ErrQueryIgnored) || errors.Is(err, errMemory) {
+		if forGood(err) {
 			return nil, err
 		}
 		if ctx.Err() == nil {

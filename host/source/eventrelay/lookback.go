@@ -42,6 +42,9 @@ type search struct {
 	stop <-chan struct{}
 	// left is how many requests are left.
 	left int
+	// upward: the lower half comes first. Else the upper one does: what is late
+	// is rarely far below the cursor.
+	upward bool
 }
 
 // searched is what a search compares with the log.
@@ -96,17 +99,21 @@ func (f *search) part(ctx context.Context, r stretch, seen, total int64) error {
 		return f.read(ctx, r)
 	}
 	middle := f.in.middle(r)
-	// From above: what is late is rarely far below the cursor.
 	upper, lower := stretch{above: middle, upTo: r.upTo}, stretch{above: r.above, upTo: middle}
 	seenAbove := f.in.seen(upper)
 	above, err := f.count(ctx, upper)
 	if err != nil {
 		return err
 	}
-	if err := f.part(ctx, upper, seenAbove, above); err != nil {
+	first := func() error { return f.part(ctx, upper, seenAbove, above) }
+	second := func() error { return f.part(ctx, lower, max(seen-seenAbove, 0), max(total-above, 0)) }
+	if f.upward {
+		first, second = second, first
+	}
+	if err := first(); err != nil {
 		return err
 	}
-	return f.part(ctx, lower, max(seen-seenAbove, 0), max(total-above, 0))
+	return second()
 }
 
 func (f *search) read(ctx context.Context, r stretch) error {

@@ -84,8 +84,12 @@ func (h *history) page(ctx context.Context, s stretch, n int) (page, error) {
 			return page{}, h.ignored()
 		}
 	}
-	slices.SortStableFunc(p.messages, func(a, b *message.Message) int { return cmp.Compare(a.Position, b.Position) })
+	sortByPosition(p.messages)
 	return p, nil
+}
+
+func sortByPosition(messages []*message.Message) {
+	slices.SortStableFunc(messages, func(a, b *message.Message) int { return cmp.Compare(a.Position, b.Position) })
 }
 
 func (h *history) ignored() error {

@@ -125,10 +125,15 @@ func (h *history) tried(ctx context.Context, ask func() (page, error)) (page, er
 	}, backoff.WithMaxTries(readTries), backoff.WithBackOff(&backoff.ExponentialBackOff{
 		InitialInterval: firstPause, RandomizationFactor: 0.5, Multiplier: 2, MaxInterval: minLastPause,
 	}))
+	return p, h.explain(ctx, last(err))
+}
+
+// last is what was tried last ended with.
+func last(err error) error {
 	if permanent, ok := errors.AsType[*backoff.PermanentError](err); ok {
-		err = permanent.Err
+		return permanent.Err
 	}
-	return p, h.explain(ctx, err)
+	return err
 }
 
 // explain says what is wrong with reading the log.

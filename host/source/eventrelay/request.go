@@ -3,7 +3,6 @@ package eventrelay
 import (
 	"cmp"
 	"context"
-	"slices"
 	"sync"
 
 	"google.golang.org/grpc"
@@ -67,6 +66,10 @@ func (s *Source) pull(ctx context.Context, n int) (a answer) {
 		DestinationId: s.options.DestinationID,
 		BatchSize:     int32(n), //nolint:gosec // at most maxBatch
 	}
+	if s.lost != nil {
+		number := s.lost.depart()
+		defer func() { s.lost.arrive(number, &a) }()
+	}
 	var reply []byte
 	a.err = s.conn.Invoke(ctx, pb.Events_PullQueuedEvents_FullMethodName, request, &reply,
 		grpc.ForceCodecV2(rawReply{}))
@@ -89,9 +92,7 @@ func (s *Source) gather(answers []answer) (messages []*message.Message, err erro
 	}
 	s.full.Store(full)
 	if len(answers) > 1 {
-		slices.SortStableFunc(messages, func(a, b *message.Message) int {
-			return cmp.Compare(a.Position, b.Position)
-		})
+		sortByPosition(messages)
 	}
 	return messages, err
 }

@@ -26,7 +26,9 @@
 package eventrelay
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -48,6 +50,20 @@ type Options struct {
 	// PullTimeout is the deadline of a pull: a pull that it cuts off loses its
 	// events. Defaults to 0, none.
 	PullTimeout time.Duration
+	// Reconcile looks for events that the server has locked and not delivered,
+	// at the start, every ReconcileInterval, which defaults to a minute, and after
+	// each pull that failed. No other host may pull the destination: what it gets
+	// would be taken for lost.
+	Reconcile         bool
+	ReconcileInterval time.Duration
+	// Topic is the destination's, and Query the destination's own: exactly which
+	// of the topic's events are in its queue. For Reconcile only, as are Lookback
+	// and Memory.
+	Topic, Query string
+	Lookback     Lookback
+	Memory       Memory
+	// Unlock asks the server whether it can unlock events.
+	Unlock bool
 	// Logger is told of trouble with the server. Defaults to slog.Default().
 	Logger *slog.Logger
 }
@@ -55,6 +71,11 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	if o.PullInterval <= 0 {
 		o.PullInterval = DefaultPullInterval
+	}
+	o.ReconcileInterval = cmp.Or(max(o.ReconcileInterval, 0), DefaultReconcileInterval)
+	o.Lookback = o.Lookback.withDefaults()
+	if o.Memory == nil {
+		o.Memory = amnesia{}
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
@@ -73,6 +94,9 @@ type Source struct {
 	// full says that the last answer had all that was asked for, so that there
 	// is more to pull.
 	full atomic.Bool
+	// lost is nil without Options.Reconcile.
+	lost      *reconciler
+	unlocking unlocking
 }
 
 // New makes a source of a destination's queue. Whoever made conn set its limit
@@ -83,14 +107,20 @@ func New(conn grpc.ClientConnInterface, options Options) *Source {
 		o.Logger.Warn("a pull that pull_timeout cuts off loses its events",
 			"pull_timeout", o.PullTimeout, "hint", "leave pull_timeout out")
 	}
-	return &Source{conn: conn, options: o, trouble: newTrouble(o.Logger, o.PullInterval)}
+	s := &Source{conn: conn, options: o, trouble: newTrouble(o.Logger, o.PullInterval)}
+	if o.Reconcile {
+		s.lost = newReconciler(conn, o)
+	}
+	return s
 }
 
 // Pull blocks until it has between 1 and n messages and returns them, in the
 // order of their offsets as far as the server keeps it. When stop is closed it
 // returns what the requests in flight bring, or nothing; when ctx is cancelled,
-// what has come, or ctx's error. It returns no other error. It may be called
-// by several goroutines at once, which get disjoint messages.
+// what has come, or ctx's error. Another error, which only a source with
+// Options.Reconcile has, is for good: the server ignores the query, or the memory
+// fails. It may be called by several goroutines at once, which get disjoint
+// messages.
 func (s *Source) Pull(ctx context.Context, stop <-chan struct{}, n int) ([]*message.Message, error) {
 	if n < 1 {
 		return nil, ctx.Err()
@@ -103,23 +133,59 @@ func (s *Source) Pull(ctx context.Context, stop <-chan struct{}, n int) ([]*mess
 		return messages, nil
 	}
 	for wait(ctx, stop, s.trouble.pause()) {
-		messages, err = s.request(ctx, n)
+		messages, err = s.turn(ctx, stop, n)
+		if forGood(err) {
+			return nil, err
+		}
 		if ctx.Err() == nil {
 			s.trouble.note(err)
 		}
 		if len(messages) > 0 {
 			return messages, nil
 		}
-		if err == nil && !wait(ctx, stop, s.options.PullInterval) {
+		if err == nil && !s.urgent() && !wait(ctx, stop, s.options.PullInterval) {
 			break
 		}
 	}
 	return nil, ctx.Err()
 }
 
-// Settle does nothing: the server keeps its lock for ever, whatever becomes of
-// an event.
-func (*Source) Settle([]*message.Message) {}
+// turn asks the server once, and hands out what is lost to the queue first.
+func (s *Source) turn(ctx context.Context, stop <-chan struct{}, n int) ([]*message.Message, error) {
+	if s.lost != nil {
+		if err := s.lost.begin(ctx); err != nil {
+			return nil, err
+		}
+		if err := s.lost.look(ctx, stop); err != nil {
+			return nil, err
+		}
+		if messages := s.lost.take(n); len(messages) > 0 {
+			return messages, nil
+		}
+	}
+	s.detect(ctx)
+	messages, err := s.request(ctx, n)
+	if err == nil {
+		s.detected()
+	}
+	if len(messages) == 0 && s.lost != nil {
+		messages = s.lost.take(n)
+	}
+	return messages, err
+}
+
+func (s *Source) urgent() bool { return s.lost != nil && s.lost.urgent() }
+
+// forGood reports whether an error ends the source.
+func forGood(err error) bool { return errors.Is(err, ErrQueryIgnored) || errors.Is(err, errMemory) }
+
+// Settle tells the server nothing: it keeps its lock for ever, whatever becomes
+// of an event.
+func (s *Source) Settle(messages []*message.Message) {
+	if s.lost != nil {
+		s.lost.settle(messages)
+	}
+}
 
 // wait reports whether d passed before stop was closed or ctx cancelled.
 func wait(ctx context.Context, stop <-chan struct{}, d time.Duration) bool {

@@ -25,6 +25,7 @@ const (
 type trouble struct {
 	logger   *slog.Logger
 	diagnose func(error) eventrelay.Diagnosis
+	doing    string
 
 	mu      sync.Mutex
 	backoff backoff.ExponentialBackOff
@@ -44,6 +45,7 @@ func newTrouble(logger *slog.Logger, interval time.Duration) *trouble {
 	return &trouble{
 		logger:   logger,
 		diagnose: diagnose,
+		doing:    "pull events",
 		backoff: backoff.ExponentialBackOff{
 			InitialInterval:     firstPause,
 			RandomizationFactor: 0.5,
@@ -87,7 +89,7 @@ func (t *trouble) fail(now time.Time, err error) {
 		return
 	}
 	t.told, t.cause, t.logged = true, d.Cause, now
-	t.logger.Warn("cannot pull events, trying again", "cause", d.Cause, "hint", d.Hint,
+	t.logger.Warn("cannot "+t.doing+", trying again", "cause", d.Cause, "hint", d.Hint,
 		"error", eventrelay.Detail(err), "failures", t.failures, "since", t.since)
 }
 
