@@ -79,7 +79,7 @@ func newWorld(t *testing.T, number uint64) *world {
 		t: t, number: number, random: rand.New(rand.NewPCG(number, 1)), server: server, queue: queue,
 		disk: vfs.NewCrashableMem(), out: map[string]int{}, again: map[string]int{}, rolls: map[string]uint64{},
 	}
-	w.log = true
+	w.log = w.random.IntN(2) == 0
 	w.relay = newRelay(server, w.roll)
 	return w
 }
@@ -223,7 +223,10 @@ func (w *world) source(l *life, faults bool) pipeline.Source {
 			Lookback: eventrelay.Lookback{Time: lookback},
 		})
 	}
-	return eventrelay.New(conn, eventrelay.Options{DestinationID: w.queue, PullInterval: 200 * time.Millisecond, Logger: quiet})
+	return eventrelay.New(conn, eventrelay.Options{
+		DestinationID: w.queue, PullInterval: 200 * time.Millisecond, Logger: quiet,
+		Reconcile: true, ReconcileInterval: 2 * time.Second, Topic: "t", Memory: l.inbox, Lookback: eventrelay.Lookback{Time: lookback},
+	})
 }
 
 // look checks the books at some instant.

@@ -14,12 +14,18 @@ func (w workshop) source(l *line, c config.Pipeline) pipeline.Source {
 		l.log = source.NewLog(l.conn, w.logOptions(c, l.inbox))
 		return l.log
 	}
-	return source.New(l.conn, source.Options{
+	o := source.Options{
 		DestinationID: p.DestinationID,
 		PullInterval:  p.PullInterval,
 		PullTimeout:   p.PullTimeout,
+		Unlock:        c.OnFailure == "unlock",
 		Logger:        w.options.Logger.With("pipeline", c.Name),
-	})
+	}
+	if p.Reconcile {
+		o.Reconcile, o.ReconcileInterval, o.ReconcileStart = true, p.ReconcileInterval, source.Start(p.ReconcileStart)
+		o.Topic, o.Query, o.Lookback, o.Memory = p.Topic, p.Query, source.Lookback(p.Lookback), l.inbox
+	}
+	return source.New(l.conn, o)
 }
 
 func (w workshop) logOptions(c config.Pipeline, inbox *journal.Inbox) source.LogOptions {

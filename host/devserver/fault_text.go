@@ -36,7 +36,7 @@ func ParseFault(text string) (Fault, error) {
 
 func (f *Fault) set(name, value string) error {
 	var ok bool
-	wants := ""
+	var wants string
 	switch name {
 	case "probability":
 		wants = "must be above 0 and at most 1"
