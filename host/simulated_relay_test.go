@@ -2,6 +2,7 @@ package host_test
 
 import (
 	"context"
+	"path"
 	"time"
 
 	"google.golang.org/grpc"
@@ -95,6 +96,7 @@ func (l *wire) Invoke(ctx context.Context, method string, args, reply any, optio
 		time.Sleep(5 * time.Second)
 	}
 	err := l.relay.perform(method, args, reply, options...)
+	l.life.world.tell("", "%s %v, fault %d: %v", path.Base(method), args, fault, err)
 	switch fault {
 	case 2:
 		return errISE

@@ -1,6 +1,7 @@
 package host_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -9,6 +10,8 @@ import (
 	"hash/fnv"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -66,6 +69,7 @@ type world struct {
 	out       map[string]int // by the event's number, as text
 	again     map[string]int // how often an event may end once more
 	rolls     map[string]uint64
+	history   map[string][]string // what happened to each event; "" is for all
 }
 
 func newWorld(t *testing.T, number uint64) *world {
@@ -77,11 +81,28 @@ func newWorld(t *testing.T, number uint64) *world {
 	must(t, err)
 	w := &world{
 		t: t, number: number, random: rand.New(rand.NewPCG(number, 1)), server: server, queue: queue,
-		disk: vfs.NewCrashableMem(), out: map[string]int{}, again: map[string]int{}, rolls: map[string]uint64{},
+		disk: vfs.NewCrashableMem(), out: map[string]int{}, again: map[string]int{}, rolls: map[string]uint64{}, history: map[string][]string{},
 	}
 	w.log = w.random.IntN(2) == 0
 	w.relay = newRelay(server, w.roll)
 	return w
+}
+
+// tell notes what happens to an event, or to all.
+func (w *world) tell(number, format string, args ...any) {
+	text := time.Now().Format("04:05.000000 ") + fmt.Sprintf(format, args...)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.history[number] = append(w.history[number], text)
+}
+
+// story is what happened to an event, in order.
+func (w *world) story(number string) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	all := slices.Concat(w.history[number], w.history[""])
+	slices.SortStableFunc(all, func(a, b string) int { return cmp.Compare(a[:12], b[:12]) })
+	return strings.Join(all, "\n\t")
 }
 
 // roll is 0 to n-1, by chance that depends on what is asked and how often it was
@@ -200,8 +221,14 @@ type safekeeping struct {
 }
 
 func (s safekeeping) Append(ctx context.Context, stop <-chan struct{}, messages []*message.Message) error {
-	err := s.Inbox.Append(ctx, stop, messages)
 	w := s.life.world
+	for _, m := range messages {
+		w.tell(number(m.Event), "pulled")
+	}
+	err := s.Inbox.Append(ctx, stop, messages)
+	for _, m := range messages {
+		w.tell(number(m.Event), "kept: %v", err)
+	}
 	if err != nil || s.life.dead.Load() || w.roll(10, "look") > 0 {
 		return err
 	}
@@ -256,6 +283,7 @@ func (w *world) crash(l *life) {
 	l.bury()
 	for n := range w.unsettled(w.disk) {
 		w.again[n]++
+		w.tell(n, "unsettled")
 	}
 }
 
@@ -266,6 +294,7 @@ func (l *life) step() {
 	}
 	l.dead.Store(true)
 	w := l.world
+	w.tell("", "CRASH")
 	percent := w.roll(101, "unsynced")
 	l.crashed <- w.disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: rand.New(rand.NewPCG(w.number, 3))})
 }
@@ -347,13 +376,17 @@ func (w *world) verdict() {
 	for i := range w.published {
 		id := fmt.Sprint(i + 1)
 		ended := w.out[id] + letters[id]
+		problem := ""
 		switch {
 		case ended == 0:
-			w.t.Errorf("event %s is lost", id)
+			problem = "is lost"
 		case ended-1 > w.again[id]:
-			w.t.Errorf("event %s ended %d times, and was unsettled in %d crashes", id, ended, w.again[id])
+			problem = fmt.Sprintf("ended %d times, and was unsettled in %d crashes", ended, w.again[id])
 		case w.dies(id) && w.out[id] > 0, !w.dies(id) && w.out[id] == 0:
-			w.t.Errorf("event %s came out %d times, and is %d dead letters", id, w.out[id], letters[id])
+			problem = fmt.Sprintf("came out %d times, and is %d dead letters", w.out[id], letters[id])
+		}
+		if problem != "" {
+			w.t.Fatalf("event %s %s (log: %v):\n\t%s", id, problem, w.log, w.story(id))
 		}
 	}
 	if left := w.unsettled(w.disk); len(left) > 0 {
@@ -422,6 +455,9 @@ func (o outlet) Deliver(_ context.Context, _ *message.Batch, records []message.R
 	time.Sleep(time.Duration(w.roll(300, "deliver", first)) * time.Millisecond)
 	if o.life.dead.Load() {
 		return errOutlet
+	}
+	for _, r := range records {
+		w.tell(string(r.Data), "delivered")
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
