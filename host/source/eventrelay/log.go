@@ -213,7 +213,7 @@ func (s *LogSource) turn(ctx context.Context, stop <-chan struct{}, n int) (more
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	// Never above the cursor: what an earlier run has seen there is still to come.
-	s.state.raise(time.Now(), s.state.cursor)
+	s.state.raise(s.looked, s.state.cursor)
 	return more || unfinished, nil
 }
 

@@ -91,14 +91,15 @@ func (p *progress) settle(messages []*message.Message) {
 	}
 }
 
-// raise forgets what needs no more looking back, which nothing above upTo does,
-// and lets the floor rise to what is settled as well.
-func (p *progress) raise(now time.Time, upTo int64) {
+// raise forgets what needed no more looking back, which nothing above upTo does,
+// when that was last done, and lets the floor rise to what is settled as well.
+func (p *progress) raise(looked time.Time, upTo int64) {
+	now := time.Now()
 	if now.Sub(p.raised) < time.Second {
 		return
 	}
 	p.raised = now
-	p.shorten(now, upTo)
+	p.shorten(looked, upTo)
 	if p.low <= p.floor {
 		return
 	}
@@ -125,10 +126,12 @@ func (p *progress) settled() int64 {
 func (p *progress) room() int { return min(p.bounds.Events, p.bounds.Bytes/sightingSize) }
 
 // shorten forgets what was seen long ago, and what there is no room for.
-func (p *progress) shorten(now time.Time, upTo int64) {
+func (p *progress) shorten(looked time.Time, upTo int64) {
 	seen := p.window.seen[:p.window.above(upTo)]
-	oldest := now.Add(-p.bounds.Time).UnixNano()
-	old := 0
+	oldest, old := int64(math.MinInt64), 0
+	if !looked.IsZero() {
+		oldest = looked.Add(-p.bounds.Time).UnixNano()
+	}
 	for old < len(seen) && seen[old].at < oldest {
 		old++
 	}

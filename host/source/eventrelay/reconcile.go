@@ -54,12 +54,14 @@ type reconciler struct {
 	// after all; lost those of them that are still to be handed out.
 	found map[key]struct{}
 	lost  []*message.Message
-	// verified: up to it nothing is lost.
+	// verified: up to it nothing was lost when the log was last looked at.
 	verified int64
+	looked   time.Time
 }
 
 // inquiry is a look at the log and what came of it.
 type inquiry struct {
+	at       time.Time
 	upTo     int64
 	complete bool
 	suspects []*message.Message
@@ -190,7 +192,7 @@ func (c *reconciler) conclude() {
 	}
 	c.due = time.Now().Add(time.Second)
 	if check.complete {
-		c.verified = max(c.verified, check.upTo)
+		c.verified, c.looked = max(c.verified, check.upTo), check.at
 		c.due = time.Now().Add(c.interval)
 	}
 	c.check = nil
@@ -227,6 +229,7 @@ func (c *reconciler) look(ctx context.Context, stop <-chan struct{}) error {
 	if !ready {
 		return nil
 	}
+	began := time.Now()
 	found := &inspection{reconciler: c}
 	s := search{in: found, stop: stop, left: maxCounts, upward: true}
 	err := s.whole(ctx, r.stretch)
@@ -237,7 +240,7 @@ func (c *reconciler) look(ctx context.Context, stop <-chan struct{}) error {
 		return err
 	}
 	if c.trouble.note(err); err == nil {
-		c.inquire(&inquiry{upTo: r.known, complete: s.left > 0, suspects: found.suspects})
+		c.inquire(&inquiry{at: began, upTo: r.known, complete: s.left > 0, suspects: found.suspects})
 	}
 	return nil
 }
@@ -271,7 +274,7 @@ func (c *reconciler) raiseFloor() {
 	if len(c.window.seen) > c.room() {
 		upTo = math.MaxInt64 // whatever is lost: memory is bounded
 	}
-	c.raise(time.Now(), upTo)
+	c.raise(c.looked, upTo)
 	for k := range c.found {
 		if k.position <= c.low {
 			delete(c.found, k)
