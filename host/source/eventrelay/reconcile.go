@@ -256,7 +256,9 @@ type reach struct {
 func (c *reconciler) start() (r reach, ready bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.raiseFloor()
+	if !c.looking && c.check == nil { // or what is forgotten meanwhile would be suspected
+		c.raiseFloor()
+	}
 	if !c.ready() {
 		return reach{}, false
 	}
