@@ -19,7 +19,7 @@ import (
 )
 
 var (
-	seeds = flag.Int("seeds", 4, "how many seeds the models run")
+	seeds = flag.Int("seeds", 2, "how many seeds the models run")
 	seed  = flag.Uint64("seed", 0, "the only seed that the models run")
 )
 

@@ -179,7 +179,7 @@ func TestLogRefusesAnIgnoredQuery(t *testing.T) {
 func TestLogOverTheWire(t *testing.T) {
 	r, log := newRelay(t), newLogbook(t)
 	conn := r.lossy(func() bool { return false })
-	all := published(r.publish(3000))
+	all := published(r.publish(900))
 	count := tally{seen: make(map[string]int)}
 	var sources []*source.LogSource
 	for i := range 3 {
