@@ -1,9 +1,11 @@
 # What CI runs, by name. The product itself needs only Go: `go test ./...`.
-.PHONY: check test lint generate plugins wat fuzz
+.PHONY: check test lint generate plugins wat fuzz crash simulate
 
 LINT = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 BUF = go run github.com/bufbuild/buf/cmd/buf@v1.75.0
 FUZZTIME ?= 5s
+ROUNDS ?= 300
+WORLDS ?= 5000
 
 # check is all of CI.
 check:
@@ -33,3 +35,11 @@ wat:
 # fuzz runs every fuzz target for FUZZTIME.
 fuzz:
 	bash .ci/fuzz $(FUZZTIME)
+
+# crash kills a host ROUNDS times in each mode, under load.
+crash:
+	go test ./cmd/relayhost -run TestCrash -v -timeout 3h -crash.rounds $(ROUNDS)
+
+# simulate runs WORLDS worlds in virtual time.
+simulate:
+	go test ./host -run TestSimulation -timeout 3h -simulations $(WORLDS)

@@ -5,8 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/netip"
+	"os"
+	"path/filepath"
 
 	"github.com/relayhost/relayhost/host/config"
 	"github.com/relayhost/relayhost/host/eventrelay"
@@ -27,6 +30,9 @@ func Check(ctx context.Context, c *config.Config, o Options) (warnings []error, 
 	var errs []error
 	if exposed(c.Metrics.Listen) {
 		warnings = append(warnings, errExposed)
+	}
+	if err := checkJournal(c.Journal); err != nil {
+		errs = append(errs, err)
 	}
 	for _, p := range c.Pipelines {
 		faults, risks := checkConnection(p.Producer)
@@ -49,6 +55,31 @@ func exposed(listen string) bool {
 	}
 	addr, err := netip.ParseAddr(host)
 	return err != nil || !addr.Unmap().IsLoopback()
+}
+
+// checkJournal looks whether the journal's folder can be written to, or be made.
+// It may well be in use.
+func checkJournal(j config.Journal) error {
+	if !j.Enabled || j.Dir == "" {
+		return nil
+	}
+	dir := j.Dir
+	for {
+		_, err := os.Stat(dir)
+		if parent := filepath.Dir(dir); errors.Is(err, fs.ErrNotExist) && parent != dir {
+			dir = parent
+			continue
+		}
+		break
+	}
+	probe, err := os.CreateTemp(dir, ".relayhost-check-")
+	if err == nil {
+		err = errors.Join(probe.Close(), os.Remove(probe.Name()))
+	}
+	if err != nil {
+		return fmt.Errorf("journal: nothing can be written to %s: %w\nhint: give [journal] another dir", dir, err)
+	}
+	return nil
 }
 
 // checkConnection looks at the files even if the address is at fault.

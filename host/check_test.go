@@ -1,6 +1,10 @@
 package host_test
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/relayhost/relayhost/host"
@@ -32,4 +36,26 @@ func TestMetricsOfTheConfiguration(t *testing.T) {
 		t.Error("there are no metrics")
 	}
 	must(t, h.Close(t.Context()))
+}
+
+// The journal's folder must be one that can be written to, or made; check leaves
+// nothing behind.
+func TestCheckLooksAtTheJournal(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	must(t, os.WriteFile(file, nil, 0o600))
+	for at, want := range map[string]string{
+		filepath.Join(dir, "a", "b"): "",
+		dir:                          "",
+		filepath.Join(file, "a"):     "journal: nothing can be written to " + filepath.Join(file, "a"),
+	} {
+		c := &config.Config{CacheDir: cacheDir, Journal: config.Journal{Enabled: true, Dir: at}}
+		_, err := host.Check(t.Context(), c, host.Options{})
+		if text := fmt.Sprint(err); err == nil != (want == "") || !strings.Contains(text, want) || err != nil && !strings.Contains(text, "\nhint: ") {
+			t.Errorf("%s: %v, want %q", at, err, want)
+		}
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
+		t.Errorf("there is %v, %v", left, err)
+	}
 }

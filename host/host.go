@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/relayhost/relayhost/host/config"
+	"github.com/relayhost/relayhost/host/control"
 	"github.com/relayhost/relayhost/host/journal"
 	"github.com/relayhost/relayhost/host/pipeline"
 	"github.com/relayhost/relayhost/host/plugin"
@@ -20,6 +21,8 @@ import (
 // Options are what a host gets from its process rather than from its
 // configuration.
 type Options struct {
+	// Version is what the host says of itself when it is asked.
+	Version string
 	// Stdout is where stdout sinks write; it defaults to discarding.
 	Stdout io.Writer
 	// Logger defaults to discarding.
@@ -48,6 +51,7 @@ type Host struct {
 	engine  *plugin.Engine
 	metrics *metrics
 	journal *journal.Journal // nil without one
+	control *control.Server  // nil without a journal
 	lines   []*line
 }
 
@@ -83,6 +87,7 @@ func New(ctx context.Context, c *config.Config, o Options) (*Host, error) {
 	if len(errs) > 0 {
 		return nil, errors.Join(append(errs, h.Close(ctx))...)
 	}
+	h.listen(c, o.Version)
 	return h, nil
 }
 
@@ -91,7 +96,7 @@ func New(ctx context.Context, c *config.Config, o Options) (*Host, error) {
 // the error holds what became of each.
 func (h *Host) Run(ctx context.Context) error {
 	errs := make([]error, len(h.lines), len(h.lines)+2)
-	stop := h.metrics.serve(ctx, h.log)
+	stop, stopControl, stopForwarding := h.metrics.serve(ctx, h.log), h.serveControl(ctx), h.forward(ctx)
 	var wg sync.WaitGroup
 	for i, l := range h.lines {
 		wg.Go(func() {
@@ -102,12 +107,14 @@ func (h *Host) Run(ctx context.Context) error {
 		})
 	}
 	wg.Wait()
+	stopForwarding()
+	stopControl()
 	return errors.Join(append(errs, stop(), h.Close(context.WithoutCancel(ctx)))...)
 }
 
 // Close gives back what New took. Run does it by itself.
 func (h *Host) Close(ctx context.Context) error {
-	var errs []error
+	errs := []error{h.closeControl()}
 	for _, l := range h.lines {
 		errs = append(errs, l.close(ctx))
 	}

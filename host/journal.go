@@ -47,15 +47,18 @@ func (m *metrics) watchJournal(j *journal.Journal) {
 	}
 	m.telemetry.WatchJournal(func() telemetry.Journal {
 		s := j.Stats()
+		if s.Err == nil && s.Full {
+			s.Err = fmt.Errorf("full: it holds %d bytes of at most %d", s.Bytes, s.MaxBytes)
+		}
 		return telemetry.Journal{Bytes: s.Bytes, MaxBytes: s.MaxBytes, Err: s.Err}
 	})
 }
 
 // kept is what the journal has of a line, nil without one.
 func (l *line) kept() *telemetry.Kept {
-	if l.journal == nil {
+	if l.inbox == nil {
 		return nil
 	}
-	p := l.journal.Stats().Pipelines[l.name]
+	p := l.inbox.Stats()
 	return &telemetry.Kept{Unsettled: p.Unsettled, UnsettledBytes: p.UnsettledBytes, DeadLetters: p.DeadLetters}
 }

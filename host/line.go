@@ -17,6 +17,7 @@ import (
 	"github.com/relayhost/relayhost/host/pipeline"
 	"github.com/relayhost/relayhost/host/plugin"
 	"github.com/relayhost/relayhost/host/secret"
+	source "github.com/relayhost/relayhost/host/source/eventrelay"
 )
 
 // line is one pipeline with what it owns: its connection and its plugin.
@@ -25,8 +26,10 @@ type line struct {
 	pipeline *pipeline.Pipeline
 	plugin   *plugin.Plugin
 	conn     *grpc.ClientConn
-	journal  *journal.Journal // nil without one
-	failed   atomic.Bool      // the pipeline ended with an error
+	inbox    *journal.Inbox    // nil without a journal
+	log      *source.LogSource // nil in mode queue
+	forward  *forwarder        // nil if dead letters go nowhere
+	failed   atomic.Bool       // the pipeline ended with an error
 }
 
 // close gives back what the line has; it may be half made.
@@ -38,6 +41,7 @@ func (l *line) close(ctx context.Context) error {
 	if l.conn != nil {
 		errs = append(errs, l.conn.Close())
 	}
+	errs = append(errs, l.forward.close())
 	return errors.Join(errs...)
 }
 
@@ -51,7 +55,7 @@ type workshop struct {
 }
 
 func (w workshop) line(ctx context.Context, c config.Pipeline) (*line, error) {
-	l := &line{name: c.Name, journal: w.journal}
+	l := &line{name: c.Name}
 	if err := w.fit(ctx, l, c); err != nil {
 		return nil, errors.Join(fmt.Errorf("pipeline %q: %w", c.Name, err), l.close(ctx))
 	}
@@ -68,12 +72,14 @@ func (w workshop) fit(ctx context.Context, l *line, c config.Pipeline) (err erro
 		return err
 	}
 	shape := w.shape(c)
-	inbox, err := w.inbox(c, l.plugin.Digest())
-	if err != nil {
+	if l.inbox, err = w.inbox(c, l.plugin.Digest()); err != nil {
 		return err
 	}
-	if inbox != nil {
-		shape.Journal = inbox
+	if l.inbox != nil {
+		shape.Journal = l.inbox
+	}
+	if l.forward, err = w.forwarder(c); err != nil {
+		return err
 	}
 	l.pipeline, err = pipeline.New(shape, w.source(l, c), slots{l.plugin})
 	return err

@@ -35,6 +35,7 @@ var rooms = []struct {
 	{"host/source/", []string{"abi", "proto/eventrelay", "host/message", "host/eventrelay"}},
 	{"host/sink/", []string{"host/message"}},
 	{"host/journal", []string{"host/message"}},
+	{"host/control", []string{"host/message"}},
 	{"host/devserver/pki", nil},
 	{"host/devserver", []string{"proto/eventrelay", "host/devserver/"}},
 	{"host/devserver/internal/query", []string{"proto/eventrelay"}},
@@ -50,7 +51,7 @@ var rooms = []struct {
 }
 
 // stdlibOnly are the rooms that anything may be built on.
-var stdlibOnly = []string{"abi", "host/message", "host/pipeline", "host/plugin/wasm", "host/secret"}
+var stdlibOnly = []string{"abi", "host/message", "host/pipeline", "host/plugin/wasm", "host/secret", "host/control"}
 
 func TestRooms(t *testing.T) {
 	for _, line := range goList(t, "{{.ImportPath}} {{join .Imports \" \"}}", module+"...") {

@@ -37,6 +37,7 @@ type site struct {
 	consumer    string
 	producer    string
 	port        int
+	server      *devserver.Server
 	stop        func()
 }
 
@@ -78,7 +79,7 @@ func (s *site) start() *devserver.Server {
 		must(s.t, <-done)
 	})
 	s.t.Cleanup(s.stop)
-	s.port = server.Addr().(*net.TCPAddr).Port
+	s.port, s.server = server.Addr().(*net.TCPAddr).Port, server
 	return server
 }
 

@@ -98,7 +98,7 @@ func (l *line) state() telemetry.State {
 		Received: books.Received, InFlight: books.InFlight, Settled: books.Settled, Bytes: books.Bytes,
 		MaxInFlight: int64(shape.MaxInFlight), MaxBytes: shape.MaxInFlightBytes,
 		Dropped: books.Dropped, DeadLettered: books.DeadLettered, Unlocked: books.Unlocked, Recovered: books.Recovered,
-		Kept:    l.kept(),
+		Kept: l.kept(), Lag: l.lag(),
 		Waiting: waiting.Batchers, Retries: waiting.Retries,
 		HaltedPartitions: waiting.HaltedPartitions, HaltedMessages: waiting.HaltedMessages,
 		Fuel: used.Fuel, Discarded: used.Discarded, Resting: used.Resting,
@@ -116,4 +116,15 @@ func (l *line) phase() string {
 	default:
 		return phase.String()
 	}
+}
+
+// lag is how many events wait in the log, nil if that is not known.
+func (l *line) lag() *int64 {
+	if l.log == nil {
+		return nil
+	}
+	if n, known := l.log.Lag(); known {
+		return &n
+	}
+	return nil
 }

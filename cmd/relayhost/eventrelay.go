@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
+	"strings"
 
 	"github.com/relayhost/relayhost/host/devserver"
 )
@@ -16,10 +18,15 @@ type eventrelayCommand struct {
 	Plaintext bool     `help:"Speak without TLS. The default is mutual TLS."`
 	AuthOff   bool     `help:"Let everybody do everything, without tokens."`
 	Unlock    bool     `help:"Implement UnLockQueuedEvents, which the real server does not."`
+	Fault     []string `placeholder:"KIND" sep:"none" help:"Fail as the real server does: ${faults}. After a colon, what differs from the defaults: \"cut:probability=0.05,method=PullEvents,count=3\", \"stall:duration=2s\"."`
 }
 
 // Run serves until the process is told to stop.
 func (c *eventrelayCommand) Run(ctx context.Context, p *process) (err error) {
+	faults, err := c.faults()
+	if err != nil {
+		return err
+	}
 	dir := c.Data
 	if dir == "" {
 		if dir, err = os.MkdirTemp("", "relayhost-eventrelay-"); err != nil {
@@ -31,6 +38,7 @@ func (c *eventrelayCommand) Run(ctx context.Context, p *process) (err error) {
 		dir: dir, plaintext: c.Plaintext,
 		Options: devserver.Options{
 			Listen: c.Listen, DataDir: c.Data, AuthOff: c.AuthOff, Unlock: c.Unlock, Logger: p.log,
+			Faults: faults, FaultSeed: rand.Uint64(), //nolint:gosec // chance, no secret
 		},
 	})
 	if err != nil {
@@ -41,6 +49,27 @@ func (c *eventrelayCommand) Run(ctx context.Context, p *process) (err error) {
 		return errors.Join(err, server.Close())
 	}
 	return server.Run(ctx)
+}
+
+// faultKinds are the words that begin a --fault.
+func faultKinds() string {
+	var words []string
+	for _, kind := range devserver.FaultKinds {
+		words = append(words, string(kind))
+	}
+	return strings.Join(words, ", ")
+}
+
+// faults are those of the flags.
+func (c *eventrelayCommand) faults() ([]devserver.Fault, error) {
+	faults := make([]devserver.Fault, len(c.Fault))
+	for i, text := range c.Fault {
+		var err error
+		if faults[i], err = devserver.ParseFault(text); err != nil {
+			return nil, usageError{"--fault: " + err.Error()}
+		}
+	}
+	return faults, nil
 }
 
 // announce makes the topics and says how to reach the server.

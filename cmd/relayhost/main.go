@@ -4,14 +4,19 @@
 //	relayhost demo          see it work, with nothing installed
 //	relayhost run           run the pipelines of relayhost.toml
 //	relayhost check         find every fault of a configuration
+//	relayhost status        show how the running host is
+//	relayhost deadletters   see what was given up, and try it again
+//	relayhost journal       check what is kept on disk
 //	relayhost plugin        look into a plugin, or try it on events
+//	relayhost replay        run a plugin on events of the log again
 //	relayhost publish       send events to an EventRelay server
 //	relayhost eventrelay    run an EventRelay-compatible server
 //	relayhost version       print the version
 //
 // It exits with status 0 when it has done what it was told, 1 when it could
-// not, and 2 when it was told nonsense. What it has to say goes to standard
-// error; standard output has the output of pipelines, or what was asked for.
+// not, 2 when it was told nonsense, and 3 when it was asked about a host and none
+// runs. What it has to say goes to standard error; standard output has the output
+// of pipelines, or what was asked for.
 package main
 
 import (
@@ -26,6 +31,8 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/relayhost/relayhost/host/control"
 )
 
 // Exit statuses.
@@ -33,19 +40,24 @@ const (
 	statusOK     = 0
 	statusFailed = 1
 	statusUsage  = 2
+	statusNoHost = 3
 )
 
 // app is the command line.
 type app struct {
 	Log logFlags `embed:"" prefix:"log-"`
 
-	Demo       demoCommand       `cmd:"" help:"Run the guide's example from end to end: server, events, plugin, output."`
-	Run        runCommand        `cmd:"" help:"Run the pipelines of a configuration until told to stop."`
-	Check      checkCommand      `cmd:"" help:"Find every fault of a configuration, its certificates and its plugins."`
-	Plugin     pluginCommand     `cmd:"" help:"Look into a plugin, or try it on events."`
-	Publish    publishCommand    `cmd:"" help:"Publish events to an EventRelay server."`
-	Eventrelay eventrelayCommand `cmd:"" help:"Run an EventRelay-compatible server, in memory or on disk."`
-	Version    versionCommand    `cmd:"" help:"Print the version."`
+	Demo        demoCommand        `cmd:"" help:"Run the guide's example from end to end: server, events, plugin, output."`
+	Run         runCommand         `cmd:"" help:"Run the pipelines of a configuration until told to stop."`
+	Check       checkCommand       `cmd:"" help:"Find every fault of a configuration, its certificates and its plugins."`
+	Plugin      pluginCommand      `cmd:"" help:"Look into a plugin, or try it on events."`
+	Status      statusCommand      `cmd:"" help:"Show how the running host is, and whether its books balance."`
+	Deadletters deadLettersCommand `cmd:"" help:"See what was given up, try it again, or take it away."`
+	Journal     journalCommand     `cmd:"" help:"Check what is kept on disk."`
+	Replay      replayCommand      `cmd:"" help:"Run events of the log through a plugin again, or through two to compare them."`
+	Publish     publishCommand     `cmd:"" help:"Publish events to an EventRelay server."`
+	Eventrelay  eventrelayCommand  `cmd:"" help:"Run an EventRelay-compatible server, in memory or on disk."`
+	Version     versionCommand     `cmd:"" help:"Print the version."`
 }
 
 // process is what a command gets from its process.
@@ -74,6 +86,7 @@ func run(args []string, p process) int {
 		kong.Description("Pulls events from EventRelay and runs WebAssembly handlers on them."),
 		kong.Writers(p.out, p.err),
 		kong.Exit(func(status int) { exit = status }),
+		kong.Vars{"faults": faultKinds()},
 		kong.BindTo(ctx, (*context.Context)(nil)),
 	)
 	if err != nil {
@@ -105,6 +118,9 @@ func fail(p process, err error) int {
 	}
 	if _, usage := errors.AsType[usageError](err); usage {
 		return statusUsage
+	}
+	if errors.Is(err, control.ErrNoHost) {
+		return statusNoHost
 	}
 	return statusFailed
 }

@@ -33,7 +33,11 @@ func (p printer) print(line any) (err error) {
 // outcome is what became of one event. Its JSON form is documented in
 // docs/plugin-commands.md.
 type outcome struct {
-	Index  int    `json:"index"`
+	Index int `json:"index"`
+	// Of a replay only.
+	ID     string `json:"id,omitempty"`
+	Offset int64  `json:"offset,omitempty"`
+
 	Status string `json:"status"`
 	Kind   string `json:"kind"`
 	Reason string `json:"reason,omitempty"`
@@ -76,10 +80,7 @@ const shown = 200
 
 // String is the outcome as one line.
 func (o outcome) String() string {
-	how, text := o.Kind, o.Reason
-	if o.Status == "ok" {
-		how, text = o.route(), o.content()
-	}
+	how, text := o.ended()
 	took := time.Duration(o.Microseconds) * time.Microsecond
 	line := fmt.Sprintf("%d %s %s%s fuel=%d %v", o.Index, o.Status, how, o.further(), o.Fuel, took)
 	if text != "" {
@@ -88,8 +89,19 @@ func (o outcome) String() string {
 	return line
 }
 
-// further is what only the whole pipeline has to say.
+// ended is how it ended, and with what.
+func (o outcome) ended() (how, text string) {
+	if o.Status == "ok" {
+		return o.route(), o.content()
+	}
+	return o.Kind, o.Reason
+}
+
+// further is what only a replay or the whole pipeline has to say.
 func (o outcome) further() (s string) {
+	if o.ID != "" {
+		s += fmt.Sprintf(" offset=%d id=%s", o.Offset, plugin.Printable(o.ID, shown))
+	}
 	if o.Action != "" {
 		s += " on_failure=" + o.Action
 	}

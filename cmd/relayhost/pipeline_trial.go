@@ -31,27 +31,27 @@ func (c *tryCommand) setup(p *process) (o trial.Options, err error) {
 	case len(c.Batcher) > 0:
 		return o, errors.New("the batchers are those of -c, or of --batcher: give one of the two")
 	}
-	chosen, err := c.chosen()
+	loaded, err := config.Load(c.HostConfig)
+	if err != nil {
+		return o, err
+	}
+	chosen, err := choose(loaded, c.HostConfig, c.Pipeline)
 	if err != nil {
 		return o, err
 	}
 	return host.Trial(chosen, host.Options{Logger: p.log}), nil
 }
 
-// chosen is the pipeline of the configuration that is to be tried.
-func (c *tryCommand) chosen() (config.Pipeline, error) {
-	loaded, err := config.Load(c.HostConfig)
-	if err != nil {
-		return config.Pipeline{}, err
-	}
+// choose is the pipeline of a configuration that a flag names, or the only one.
+func choose(loaded *config.Config, file, name string) (config.Pipeline, error) {
 	var names []string
 	for _, p := range loaded.Pipelines {
-		if p.Name == c.Pipeline || c.Pipeline == "" && len(loaded.Pipelines) == 1 {
+		if p.Name == name || name == "" && len(loaded.Pipelines) == 1 {
 			return p, nil
 		}
 		names = append(names, p.Name)
 	}
-	return config.Pipeline{}, fmt.Errorf("--pipeline is %q, and %s has %s", c.Pipeline, c.HostConfig, strings.Join(names, ", "))
+	return config.Pipeline{}, fmt.Errorf("--pipeline is %q, and %s has %s", name, file, strings.Join(names, ", "))
 }
 
 // batchers are those of the texts NAME[:SIZE].
@@ -186,15 +186,25 @@ func summary(b *trial.Batch) batchSummary {
 // String is the batch as a line, and a line for each of its records.
 func (h handledBatch) String() string {
 	b := &h.Batch
+	line := fmt.Sprintf("batch %s failed=%d fuel=%d %v",
+		b.place(), b.Failed, b.Fuel, time.Duration(b.Microseconds)*time.Microsecond)
+	return strings.Join(append([]string{line}, b.printable()...), "\n  ")
+}
+
+// place is what was gathered, and where.
+func (b batchSummary) place() string {
 	route := outcome{Batcher: b.Batcher, BatchKey: b.BatchKey}.route()
 	events := strings.Trim(strings.ReplaceAll(fmt.Sprint(b.Events), " ", ","), "[]")
-	lines := []string{fmt.Sprintf("batch %s partition=%d trigger=%s size=%d events=%s failed=%d fuel=%d %v",
-		route, b.Partition, b.Trigger, b.Size, events, b.Failed, b.Fuel, time.Duration(b.Microseconds)*time.Microsecond)}
+	return fmt.Sprintf("%s partition=%d trigger=%s size=%d events=%s", route, b.Partition, b.Trigger, b.Size, events)
+}
+
+// printable is the records, a line each.
+func (b batchSummary) printable() (lines []string) {
 	for _, r := range b.Records {
 		if other, binary := r.(map[string][]byte); binary {
 			r = string(other["base64"])
 		}
 		lines = append(lines, plugin.Printable(fmt.Sprint(r), shown))
 	}
-	return strings.Join(lines, "\n  ")
+	return lines
 }

@@ -23,7 +23,11 @@ func (c *runCommand) Run(ctx context.Context, p *process) error {
 	if err != nil {
 		return err
 	}
-	h, err := host.New(ctx, loaded, host.Options{Stdout: p.out, Logger: p.log})
+	h, err := host.New(ctx, loaded, host.Options{Version: version, Stdout: p.out, Logger: p.log})
+	if err != nil && ctx.Err() != nil {
+		p.log.Info("stopped before it ran")
+		return nil //nolint:nilerr // what is wrong is that it was cut
+	}
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,7 @@ func TestMain(m *testing.M) {
 		"relayhost": main,
 		"upcase":    writeUpcase,
 		"await":     await,
+		"bury":      bury,
 	})
 }
 
@@ -33,6 +34,7 @@ func TestMain(m *testing.M) {
 //
 //	upcase FILE          writes the plugin upcase
 //	await FILE TEXT      waits until the file has the text
+//	bury DIR             fills a journal with what standard input says
 //	freeport VAR         sets VAR to a port that nobody listens on
 func TestScripts(t *testing.T) {
 	cache := t.TempDir() // compiling the plugin anew in each script would take most of the time
@@ -42,6 +44,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("XDG_CACHE_HOME", cache)
 			e.Setenv("HOME", e.WorkDir)
+			e.Setenv("GORACE", "atexit_sleep_ms=10") // the race detector's second at each exit would take most of the rest
 			return os.CopyFS(e.WorkDir, os.DirFS("testdata/guests"))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"freeport": freePort},

@@ -122,6 +122,7 @@ type Producer struct {
 	Lookback          Lookback
 	Reconcile         bool
 	ReconcileInterval time.Duration
+	ReconcileStart    Start
 	Host              string
 	Port              int
 	Token             secret.Text

@@ -36,7 +36,7 @@ func TestDefaults(t *testing.T) {
 		Name: "users", Shutdown: 30 * time.Second, MaxInFlight: 10_000, MaxInFlightBytes: 256 << 20, OnFailure: "retry",
 		Producer: config.Producer{
 			Type: "eventrelay", Mode: "queue", DestinationID: "6b0a4f3e-8f0c-4c1d-9a55-0d6f3a1e2b7c",
-			Shard: config.Shard{Index: 1, Count: 1}, ReconcileInterval: time.Minute,
+			Shard: config.Shard{Index: 1, Count: 1}, ReconcileInterval: time.Minute, ReconcileStart: config.Start{Latest: true},
 			Lookback: config.Lookback{Time: 10 * time.Minute, Events: 100_000, Bytes: 32 << 20},
 			Host:     "localhost", Port: 50051, PullInterval: 5 * time.Second, Concurrency: 1,
 		},
@@ -98,7 +98,7 @@ func TestFull(t *testing.T) {
 		"limits":              users.Plugin.Limits == limited,
 		"metrics":             c.Metrics.Listen == "[::1]:9464",
 		"journal":             c.Journal == config.Journal{Enabled: true, Dir: "/var/lib/relayhost", Fsync: "interval", FsyncInterval: 100 * time.Millisecond, MaxBytes: 2 << 30},
-		"reconcile":           users.Producer.Reconcile && users.Producer.ReconcileInterval == 5*time.Minute && users.Producer.Topic == "users:eu" && users.Producer.Query == "data.n > 2",
+		"reconcile":           users.Producer.Reconcile && users.Producer.ReconcileInterval == 5*time.Minute && users.Producer.ReconcileStart == config.Start{Offset: 7} && users.Producer.Topic == "users:eu" && users.Producer.Query == "data.n > 2",
 		"dead letters":        users.DeadLetters.Topic == "failed" && users.DeadLetters.Token.Reveal() == "from-the-environment" && orders.DeadLetters.Sink == "stdout",
 		"log":                 orders.Producer.Mode == "log" && orders.Producer.Topic == "orders" && orders.Producer.DestinationID == "",
 		"start":               orders.Producer.Start.Time.Equal(time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)),

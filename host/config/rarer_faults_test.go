@@ -24,7 +24,7 @@ const (
 		"memory, kept_memory, table_elements, output_size, output_records, outputs, log_lines, log_bytes, spares, failures, " +
 		"module_size, functions, function_size, locals, nesting, compile_time"
 	keysPipeline = "name, shutdown, max_in_flight, max_in_flight_bytes, partition_by, on_failure, producer, plugin, processors, batchers, retry, dead_letters"
-	keysProducer = "type, mode, destination_id, topic, query, start, shard, shard_by, lookback, reconcile, reconcile_interval, host, port, token, certfile, keyfile, cacertfile, tls, pull_interval, pull_timeout, concurrency, rate_limiting"
+	keysProducer = "type, mode, destination_id, topic, query, start, shard, shard_by, lookback, reconcile, reconcile_interval, reconcile_start, host, port, token, certfile, keyfile, cacertfile, tls, pull_interval, pull_timeout, concurrency, rate_limiting"
 	keysBatcher  = "concurrency, batch_size, batch_bytes, batch_timeout, max_open, partition_by, sink, sink_timeout"
 )
 

@@ -263,6 +263,9 @@ func producer(p *Producer, by **partition.Field) kind {
 			doc: "Whether mode queue looks in the topic for events that the server has locked and not delivered. Only for a destination that no other host pulls."},
 		{name: "reconcile_interval", kind: duration(&p.ReconcileInterval, time.Second, longest), def: "1m",
 			doc: "How often, beside the start and after each pull that failed."},
+		{name: "reconcile_start", kind: start(&p.ReconcileStart), def: "latest",
+			doc: "Where that begins when the journal has no cursor, as start. Only \"latest\" is safe for a destination that was pulled before: " +
+				"what was delivered then would be handled again. \"earliest\" is for a new one, whose first pulls are covered then."},
 		{name: "host", kind: host(&p.Host), def: "localhost",
 			doc: "EventRelay's host. With TLS it must be a name that the server's certificate has."},
 		{name: "port", kind: integer(&p.Port, 1, 65535), def: int64(50051),

@@ -107,7 +107,8 @@ func (d *disk) put(bucket []byte, id string, v any) error {
 	})
 }
 
-func (d *disk) saveEvents(records []*record) error {
+// saveEvents keeps records, and the last offset that was given to any.
+func (d *disk) saveEvents(records []*record, last int32) error {
 	if len(records) == 0 {
 		return nil
 	}
@@ -119,7 +120,7 @@ func (d *disk) saveEvents(records []*record) error {
 				return err
 			}
 		}
-		return tx.Bucket(metaBucket).Put(lastOffsetKey, offsetKey(records[len(records)-1].offset))
+		return tx.Bucket(metaBucket).Put(lastOffsetKey, offsetKey(last))
 	})
 }
 

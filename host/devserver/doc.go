@@ -39,6 +39,11 @@
 // contract says. Only CreateApiKey's answer has a secret in it. Reflection is
 // on, and needs no key.
 //
+// # Faults
+//
+// With [Options].Faults or [Server.SetFaults] the server fails as the real one was
+// seen to, by chance or the next so many times: a [Fault] says how.
+//
 // # Data directory
 //
 // With [Options].DataDir every change is in a bbolt file and synced before it

@@ -17,8 +17,8 @@ type eventsService struct {
 	unlock bool
 }
 
-func (s *eventsService) PublishEvents(_ context.Context, r *pb.PublishEventsRequest) (*pb.PublishEventsResponse, error) {
-	return s.state.publish(r)
+func (s *eventsService) PublishEvents(ctx context.Context, r *pb.PublishEventsRequest) (*pb.PublishEventsResponse, error) {
+	return s.state.publish(r, lateness(ctx))
 }
 
 func (s *eventsService) PullEvents(_ context.Context, r *pb.PullEventsRequest) (*pb.PullEventsResponse, error) {

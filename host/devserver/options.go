@@ -21,6 +21,11 @@ type Options struct {
 	AuthOff bool
 	// Unlock implements UnLockQueuedEvents, which the real server does not.
 	Unlock bool
+	// Faults are the ways in which the server is to fail. Defaults to none; see
+	// [Server.SetFaults].
+	Faults []Fault
+	// FaultSeed is what the chance of faults begins with.
+	FaultSeed uint64
 	// Logger hears of faults behind an internal error; never of a secret.
 	// Defaults to silence.
 	Logger *slog.Logger

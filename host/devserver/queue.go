@@ -74,6 +74,21 @@ func (q *queue) reopen(r *record) bool {
 	return true
 }
 
+// inserted tells the queue of records that are at an index of the log now. It
+// says whether the cursor had passed them.
+func (q *queue) inserted(at int, records []*record) bool {
+	if at >= q.next {
+		return false
+	}
+	q.next += len(records)
+	for _, r := range records {
+		if q.wants(r) {
+			q.reopen(r)
+		}
+	}
+	return true
+}
+
 // unlock reopens the records with the ids that were delivered, and returns them.
 func (q *queue) unlock(log []*record, ids []string) (unlocked []*record) {
 	wanted := make(map[string]bool, len(ids))

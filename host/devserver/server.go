@@ -30,6 +30,8 @@ const (
 type Server struct {
 	options  Options
 	state    *state
+	faults   *faultPlan
+	conns    *tap
 	grpc     *grpc.Server
 	listener net.Listener
 	close    func() error
@@ -48,7 +50,8 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, errors.Join(listenError(o.Listen, err), st.disk.close())
 	}
-	s := &Server{options: o, state: st, grpc: newGRPC(o, st), listener: l}
+	s := &Server{options: o, state: st, faults: newFaultPlan(o.FaultSeed, o.Faults), conns: newTap(l, o.TLS)}
+	s.grpc, s.listener = newGRPC(o, st, s.Faults()), s.conns
 	s.close = sync.OnceValue(s.stop)
 	return s, nil
 }
@@ -57,12 +60,12 @@ func listenError(addr string, err error) error {
 	return fmt.Errorf("listen on %s: %w\nhint: if another program has the port, choose another one, or port 0 for any that is free", addr, err)
 }
 
-func newGRPC(o Options, st *state) *grpc.Server {
+func newGRPC(o Options, st *state, faults grpc.UnaryServerInterceptor) *grpc.Server {
 	opts := []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(maxRequest),
 		grpc.MaxConcurrentStreams(maxCalls),
 		grpc.WaitForHandlers(true), // they use the disk
-		grpc.ChainUnaryInterceptor(shield(o.Logger), authenticator(o, st)),
+		grpc.ChainUnaryInterceptor(shield(o.Logger), authenticator(o, st), faults),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Second, PermitWithoutStream: true}),
 	}
 	if o.TLS != nil {

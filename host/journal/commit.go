@@ -103,6 +103,8 @@ func (j *Journal) run(t *task) error {
 		select {
 		case err := <-t.done:
 			return err
+		case <-j.over:
+			return ErrClosed
 		case <-changed:
 		}
 		j.mu.Lock()
@@ -205,6 +207,10 @@ func (j *Journal) take() *round {
 // commit writes a round.
 func (j *Journal) commit(r *round) error {
 	g := j.generation()
+	if err := fill(g, r.rewrite); err != nil {
+		g.fail("read", "store", err, true)
+		return err
+	}
 	b := g.db.NewBatch()
 	k := j.books
 	if err := r.apply(b, &k); err != nil {
@@ -236,10 +242,10 @@ func (r *round) apply(b *pebble.Batch, k *books) error {
 		must(b.Set(pipelineKey(keyFloor, f.pipeline), appendFloor(f.floor), nil))
 	}
 	for _, m := range r.dropped {
-		must(b.Delete(segmentKey(keyMarks, m.number, m.marks.segment), nil))
+		must(b.Delete(segmentKey(keyMarks, m.number, m.segment), nil))
 		k.marks--
 	}
-	for _, w := range r.rewrite {
+	for _, w := range r.rewrite { // before those that go, which may be among them
 		must(b.Set(segmentKey(keySegment, w.pipeline.number, w.segment.number), w.value, nil))
 	}
 	for i := range r.bitmaps {
@@ -281,7 +287,7 @@ func (j *Journal) done(r *round) {
 		p.named = true
 	}
 	for i := range r.bitmaps {
-		r.bitmaps[i].segment.bitmap = true
+		r.bitmaps[i].bitmap = true
 	}
 	for _, w := range r.rewrite {
 		j.resize(w.pipeline, w.segment, int64(len(w.value)))
@@ -300,18 +306,11 @@ func (j *Journal) done(r *round) {
 
 // finish closes the store after the last commit.
 func (j *Journal) finish() {
-	g := j.generation()
-	closed := make(chan error, 1)
-	go func() { closed <- g.close() }()
-	select {
-	case err := <-closed:
-		if err == nil {
-			err = j.seal()
-		}
-		j.end(err)
-	case <-g.failed:
-		j.end(g.err())
+	err := j.generation().shutDown()
+	if err == nil {
+		err = j.seal()
 	}
+	j.end(err)
 }
 
 // watch tells the log when the journal gets full and when there is room again.
@@ -321,16 +320,16 @@ type watch struct {
 }
 
 func (w *watch) look() {
-	s := w.j.Stats()
-	if s.Full == w.full {
+	bytes, most := w.j.held(), w.j.o.MaxBytes
+	if (bytes >= most) == w.full {
 		return
 	}
-	w.full = s.Full
+	w.full = !w.full
 	if w.full {
 		w.j.o.Logger.Warn("the journal is full: nothing is pulled until there is room",
-			"dir", w.j.dir, "bytes", s.Bytes, "max_bytes", s.MaxBytes,
+			"dir", w.j.dir, "bytes", bytes, "max_bytes", most,
 			"hint", "raise max_bytes, or purge dead letters: see relayhost journal stats")
 		return
 	}
-	w.j.o.Logger.Info("the journal has room again", "dir", w.j.dir, "bytes", s.Bytes, "max_bytes", s.MaxBytes)
+	w.j.o.Logger.Info("the journal has room again", "dir", w.j.dir, "bytes", bytes, "max_bytes", most)
 }

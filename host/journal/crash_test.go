@@ -20,7 +20,8 @@ import (
 )
 
 var (
-	crashSeeds = flag.Int("crash-seeds", 150, "how many crashes to try")
+	crashSeeds = flag.Int("crash-seeds", 12, "how many histories of crashes to try")
+	crashAfter = flag.Int64("crash-after", 250, "the most operations until a crash")
 	crashSeed  = flag.Uint64("crash-seed", 0, "the only seed to try")
 )
 
@@ -54,7 +55,7 @@ func TestCrash(t *testing.T) {
 	wg.Wait()
 }
 
-// books are what a test knows for certain.
+// truth is what a test knows for certain.
 type truth struct {
 	mu       sync.Mutex
 	appended map[string]bool // Append was called
@@ -122,7 +123,7 @@ func crash(seed uint64) error {
 	mem, known := vfs.NewCrashableMem(), newTruth()
 	for life := range 4 {
 		m := &machine{mem: mem, rng: rng, truth: known, off: make(chan struct{})}
-		m.left.Store(1 + rng.Int64N(250))
+		m.left.Store(1 + rng.Int64N(*crashAfter))
 		var err error
 		if mem, known, err = m.live(journal.Options{
 			FS: errorfs.Wrap(mem, m), Fsync: fsync, Interval: 2 * time.Millisecond, MaxBytes: 1 << 40,
@@ -162,7 +163,7 @@ func (m *machine) work(ctx context.Context, j *journal.Journal, life int) error 
 	rng := rand.New(rand.NewPCG(uint64(m.left.Load()), uint64(life))) //nolint:gosec // any
 	var flying []*message.Message
 	for pull := 0; !closed(m.off); pull++ {
-		pulled := events(life*100_000+pull*20+1, 1+rng.IntN(20))
+		pulled := events(life*1_000_000+pull*20+1, 1+rng.IntN(20))
 		m.truth.note(m.truth.appended, pulled)
 		if err := in.Append(ctx, never, pulled); err != nil {
 			return err

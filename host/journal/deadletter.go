@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -13,6 +14,15 @@ import (
 )
 
 func letterID(number uint64) string { return fmt.Sprintf("%012d", number) }
+
+// letterNumber is the number of an id, 0 if it is none.
+func letterNumber(id string) uint64 {
+	n, err := strconv.ParseUint(id, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}
 
 // matches reports whether the filter chooses d.
 func (f *Filter) matches(d *DeadLetter) bool {
@@ -86,7 +96,11 @@ func (j *Journal) pages(f Filter) iter.Seq2[[]stored, error] {
 		end := j.next
 		j.mu.Unlock()
 		left := f.Limit
-		for from := uint64(0); from < end; {
+		from := uint64(0)
+		if f.After != "" {
+			from = letterNumber(f.After) + 1
+		}
+		for from < end {
 			most := pageLetters
 			if f.Limit > 0 {
 				most = min(most, left)
@@ -187,9 +201,10 @@ func (j *Journal) Retry(f Filter) (n int, err error) {
 			committed: func() {
 				j.unbury(letters)
 				for _, r := range backs {
+					r.stored = true
 					j.add(r.pipeline, r.segment)
-					r.pipeline.recoverable = append(r.pipeline.recoverable, r.segment)
-					r.pipeline.notify()
+					r.recoverable = append(r.recoverable, r.segment)
+					r.notify()
 				}
 			},
 		}
@@ -217,7 +232,7 @@ func (j *Journal) putBack(letters []stored) []rewrite {
 	for name, v := range values {
 		value := appendSegment(nil, v)
 		s := newSegment(j.number(), v, int64(len(value)))
-		backs = append(backs, rewrite{ownedSegment{j.pipeline(name), s}, value})
+		backs = append(backs, rewrite{ownedSegment: ownedSegment{j.pipeline(name), s}, value: value})
 	}
 	return backs
 }

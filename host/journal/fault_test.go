@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -76,12 +78,16 @@ func work(t *testing.T, j *journal.Journal, m *model, tag string) {
 			t.Error(err)
 			return
 		}
+		rng := rand.New(rand.NewPCG(1, uint64(len(tag))))
 		wg.Go(func() {
 			defer in.Close()
 			for pull := range 6 {
 				pulled := events(pull*10+1, 10)
 				for _, e := range pulled {
 					e.ID = tag + name + e.ID
+					for range 10 { // not to be compressed
+						e.Event = strconv.AppendUint(e.Event, rng.Uint64(), 36)
+					}
 				}
 				if err := in.Append(context.Background(), never, pulled); err != nil {
 					t.Error(err)
@@ -169,10 +175,13 @@ func TestFaults(t *testing.T) {
 	if inChild(t) {
 		return
 	}
-	const steps = 120
+	steps, step := 120, 5
+	if *thorough {
+		steps, step = 200, 1
+	}
 	var wg sync.WaitGroup
 	atOnce := make(chan struct{}, 32)
-	for n := range steps {
+	for n := 0; n < steps; n += step {
 		for _, c := range []struct {
 			errno   syscall.Errno
 			lasting bool

@@ -26,6 +26,7 @@ type fence struct {
 	cause   atomic.Pointer[FaultError]
 	after   atomic.Int32 // operations that were tried after the failure
 	running atomic.Bool  // the store is neither being opened nor closed
+	torn    string       // a log of which only the whole records are shown
 
 	// gate is held by each operation that changes a file, and by who waits for
 	// the last of them.
@@ -97,17 +98,20 @@ func (f *fence) shut(reason string) {
 // where it is.
 const patience = 200
 
-// do runs an operation that changes something.
+// do runs an operation that changes something. Pebble takes an error of those on
+// tables alone. Any other it answers with a panic, some while it unlocks what is
+// not locked, which ends the process. So a goroutine that would get to know of
+// such an error never returns.
 func (f *fence) do(op, path string, call func() error) error {
 	err := f.try(op, path, call)
-	if f.err() == nil || err == nil {
-		return err
-	}
-	if f.running.Load() && !survivable(op, path) || f.after.Add(1) > patience {
+	if f.mustStop(err) && (f.running.Load() && !strings.HasSuffix(path, ".sst") || f.after.Add(1) > patience) {
 		park()
 	}
 	return err
 }
+
+// mustStop reports whether err is one of a closed fence.
+func (f *fence) mustStop(err error) bool { return err != nil && f.err() != nil }
 
 func (f *fence) try(op, path string, call func() error) error {
 	f.gate.RLock()
@@ -120,14 +124,6 @@ func (f *fence) try(op, path string, call func() error) error {
 		f.fail(op, path, err, false)
 	}
 	return err
-}
-
-// survivable are the operations of which pebble takes an error: those on tables,
-// and the writing of its log, once no other commit is tried. Any other it answers
-// with a panic, some while it unlocks what is not locked, which ends the process.
-// So a goroutine that would get to know of such an error never returns.
-func survivable(op, path string) bool {
-	return strings.HasSuffix(path, ".sst") || isLog(path) && (op == "write" || op == "sync")
 }
 
 func isLog(path string) bool { return strings.HasSuffix(path, ".log") }
@@ -174,6 +170,13 @@ func (f *fence) Open(name string, opts ...vfs.OpenOption) (vfs.File, error) {
 	file, err := f.FS.Open(name, opts...)
 	if err != nil {
 		return nil, err
+	}
+	if name == f.torn {
+		good, err := whole(f.FS, name)
+		if err != nil {
+			return nil, errors.Join(err, file.Close())
+		}
+		file = &head{File: file, left: good}
 	}
 	return &fencedFile{File: file, fence: f, name: name}, nil
 }
@@ -239,18 +242,33 @@ func (f *fence) flush() {
 // fencedFile is a file of a fence.
 type fencedFile struct {
 	vfs.File
-	fence *fence
-	name  string
-	log   bool // a write-ahead log
+	fence  *fence
+	name   string
+	log    bool // a write-ahead log
+	failed atomic.Bool
 
 	mu     sync.Mutex
 	dirty  bool // a log whose sync was put off
 	closed bool
 }
 
+// do runs an operation on the file. The first error of a log is for the
+// goroutine that writes it, which tells the commit that waits, and stops. A
+// second would be for one that begins a new log.
+func (f *fencedFile) do(op string, call func() error) error {
+	if !f.log || !f.fence.running.Load() {
+		return f.fence.do(op, f.name, call)
+	}
+	err := f.fence.try(op, f.name, call)
+	if f.fence.mustStop(err) && (f.failed.Swap(true) || op == "close") {
+		park()
+	}
+	return err
+}
+
 // Write appends.
 func (f *fencedFile) Write(p []byte) (n int, err error) {
-	err = f.fence.do("write", f.name, func() (err error) {
+	err = f.do("write", func() (err error) {
 		n, err = f.File.Write(p)
 		return err
 	})
@@ -259,7 +277,7 @@ func (f *fencedFile) Write(p []byte) (n int, err error) {
 
 // WriteAt writes in place.
 func (f *fencedFile) WriteAt(p []byte, off int64) (n int, err error) {
-	err = f.fence.do("write", f.name, func() (err error) {
+	err = f.do("write", func() (err error) {
 		n, err = f.File.WriteAt(p, off)
 		return err
 	})
@@ -274,16 +292,12 @@ func (f *fencedFile) SyncData() error { return f.sync(f.File.SyncData) }
 
 func (f *fencedFile) sync(call func() error) error {
 	if f.log && f.fence.fsync != Always {
-		if err := f.fence.err(); err != nil {
-			return err
-		}
-		f.putOff()
-		return nil
+		return f.do("sync", f.putOff)
 	}
-	return f.fence.do("sync", f.name, call)
+	return f.do("sync", call)
 }
 
-func (f *fencedFile) putOff() {
+func (f *fencedFile) putOff() error {
 	f.mu.Lock()
 	f.dirty = true
 	f.mu.Unlock()
@@ -292,6 +306,7 @@ func (f *fencedFile) putOff() {
 		f.fence.logs[f] = struct{}{}
 		f.fence.mu.Unlock()
 	}
+	return nil
 }
 
 // syncDirty makes up for the syncs that were put off.
@@ -302,12 +317,12 @@ func (f *fencedFile) syncDirty() error {
 		return nil
 	}
 	f.dirty = false
-	return f.fence.do("sync", f.name, f.File.SyncData)
+	return f.fence.try("sync", f.name, f.File.SyncData)
 }
 
 // SyncTo begins to sync a part of the file.
 func (f *fencedFile) SyncTo(length int64) (full bool, err error) {
-	err = f.fence.do("sync", f.name, func() (err error) {
+	err = f.do("sync", func() (err error) {
 		full, err = f.File.SyncTo(length)
 		return err
 	})
@@ -348,7 +363,7 @@ func (f *fencedFile) Close() error {
 	f.mu.Unlock()
 	err = errors.Join(err, f.File.Close())
 	if f.log {
-		return f.fence.do("close", f.name, func() error { return err })
+		return f.do("close", func() error { return err })
 	}
 	return err
 }

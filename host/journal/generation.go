@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"runtime"
@@ -43,6 +44,12 @@ func openGeneration(fs vfs.FS, dir string, o Options, readOnly bool) (*generatio
 	g := &generation{
 		fence: newFence(fs, o.Fsync), work: make(chan *pebble.Batch), done: make(chan error, 1), stopped: make(chan struct{}),
 	}
+	if o.torn {
+		var err error
+		if g.torn, err = lastLog(fs, dir); err != nil {
+			return nil, err
+		}
+	}
 	opened := make(chan error, 1)
 	go func() { opened <- g.open(dir, readOnly) }()
 	select {
@@ -68,7 +75,7 @@ func openGeneration(fs vfs.FS, dir string, o Options, readOnly bool) (*generatio
 // abandon closes the store if opening it succeeds after all.
 func (g *generation) abandon(opened <-chan error) {
 	if <-opened == nil {
-		g.close()
+		_ = g.close() // what it says is not news
 	}
 }
 
@@ -210,6 +217,18 @@ func (g *generation) closeStore() (err error) {
 		}
 	}()
 	return g.db.Close()
+}
+
+// shutDown closes the store, or leaves it behind if it fails.
+func (g *generation) shutDown() error {
+	closed := make(chan error, 1)
+	go func() { closed <- g.close() }()
+	select {
+	case err := <-closed:
+		return cmp.Or(g.err(), err)
+	case <-g.failed:
+		return g.err()
+	}
 }
 
 // giveUp waits for the last operation of a store that failed, and closes what can

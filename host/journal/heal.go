@@ -12,7 +12,24 @@ import (
 const (
 	firstWait = 100 * time.Millisecond
 	lastWait  = 10 * time.Second
+	// wellAfter is how long a store works until its next failure is a new one:
+	// each may leave some memory behind.
+	wellAfter = time.Minute
 )
+
+// healing is what the committer knows of earlier failures.
+type healing struct {
+	wait   time.Duration // before the store was opened last
+	healed time.Time
+}
+
+// first is how long the first wait is.
+func (h *healing) first() time.Duration {
+	if h.wait == 0 || time.Since(h.healed) > wellAfter {
+		return firstWait
+	}
+	return min(2*h.wait, lastWait)
+}
 
 // heal opens the store anew after it failed, however long that takes. It reports
 // false if the journal was closed first; then the journal has ended.
@@ -23,10 +40,11 @@ func (j *Journal) heal() bool {
 	j.o.Logger.Error("the journal cannot be used: nothing is pulled until it can", "dir", j.dir, "error", cause)
 	g.giveUp()
 	began := time.Now()
-	for wait := firstWait; ; wait = min(2*wait, lastWait) {
+	for wait := j.healing.first(); ; wait = min(2*wait, lastWait) {
 		closing := j.pause(wait)
 		err := j.reopen(cause)
 		if err == nil {
+			j.healing = healing{wait, time.Now()}
 			j.o.Logger.Info("the journal can be used again", "dir", j.dir, "after", time.Since(began))
 			return true
 		}
@@ -108,10 +126,13 @@ func (j *Journal) checkBooks(g *generation) error {
 	return nil
 }
 
+// probeBytes is what has to fit on a disk before it is trusted again.
+const probeBytes = 1 << 20
+
 // probe sees whether the disk takes anything.
 func (j *Journal) probe() error {
 	path := j.o.FS.PathJoin(j.dir, "probe")
-	if err := writeFile(j.o.FS, path, make([]byte, 1<<16)); err != nil {
+	if err := writeFile(j.o.FS, path, make([]byte, probeBytes)); err != nil {
 		return err
 	}
 	return j.o.FS.Remove(path)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -36,7 +37,7 @@ type Inbox struct {
 // Inbox is the inbox of a pipeline. A pipeline has one.
 func (j *Journal) Inbox(o InboxOptions) (*Inbox, error) {
 	if o.Pipeline == "" {
-		return nil, fmt.Errorf("inbox: the pipeline has no name")
+		return nil, errors.New("inbox: the pipeline has no name")
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -88,8 +89,8 @@ func (i *Inbox) Admit(stop <-chan struct{}) bool {
 }
 
 // Append keeps the messages of a pull. When it returns nil they are safe, as
-// Options.Fsync says. It waits out a failing disk until stop is closed or ctx
-// is done; then they are not known to be safe.
+// Options.Fsync says. It waits out a disk that fails until stop is closed, and
+// one that hangs until ctx is done; then they are not known to be safe.
 func (i *Inbox) Append(ctx context.Context, stop <-chan struct{}, messages []*message.Message) error {
 	if len(messages) == 0 {
 		return nil
@@ -98,15 +99,34 @@ func (i *Inbox) Append(ctx context.Context, stop <-chan struct{}, messages []*me
 	if err != nil {
 		return err
 	}
-	select {
-	case err := <-a.done:
-		return err
-	case <-ctx.Done():
-		err = ctx.Err()
-	case <-stop:
-		err = ErrStopped
+	for {
+		changed, stopped := i.j.untroubled(), stop
+		if changed != nil {
+			stopped = nil // it will not last
+		}
+		select {
+		case err := <-a.done:
+			return err
+		case <-ctx.Done():
+			return i.giveUp(a, ctx.Err())
+		case <-stopped:
+			return i.giveUp(a, ErrStopped)
+		case <-i.j.over:
+			return i.giveUp(a, ErrClosed)
+		case <-changed:
+		}
 	}
-	return i.giveUp(a, err)
+}
+
+// untroubled is what is closed when the journal's state changes, nil while the
+// store cannot be used.
+func (j *Journal) untroubled() <-chan struct{} {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.trouble != nil {
+		return nil
+	}
+	return j.changed
 }
 
 // appending is a pull on its way into the store.
@@ -152,10 +172,17 @@ func (i *Inbox) enqueue(messages []*message.Message) (*appending, error) {
 	return a, nil
 }
 
+// keepScratch is the largest buffer that is kept for the next pull.
+const keepScratch = 4 << 20
+
 // write encodes the pull into the batch.
 func (i *Inbox) write(a *appending, b *pebble.Batch, k *books) error {
 	number := a.segment.number
-	value := appendSegment(make([]byte, 0, segmentBound(&a.value)), &a.value)
+	value := appendSegment(slices.Grow(i.j.scratch[:0], segmentBound(&a.value)), &a.value)
+	i.j.scratch = value[:0]
+	if cap(value) > keepScratch {
+		i.j.scratch = nil
+	}
 	a.size = len(value)
 	if err := b.Set(segmentKey(keySegment, i.p.number, number), value, nil); err != nil {
 		return err
@@ -172,6 +199,7 @@ func (i *Inbox) write(a *appending, b *pebble.Batch, k *books) error {
 
 // committed takes note of what was written. The journal is locked.
 func (i *Inbox) committed(a *appending) {
+	a.segment.stored = true
 	i.j.resize(i.p, a.segment, int64(a.size))
 	if i.o.Remember {
 		i.j.remember(i.p, a.marks)
@@ -225,9 +253,18 @@ func (i *Inbox) Recover(n int) ([]*message.Message, error) {
 		s, g := i.p.recoverable[0], i.j.store
 		i.j.mu.Unlock()
 		if err := i.load(g, s); err != nil {
+			if passing(g.err()) {
+				return nil, nil // Recoverable has an item when the store is back
+			}
 			return nil, err
 		}
 	}
+}
+
+// passing reports whether err is of a disk that may work again.
+func passing(err error) bool {
+	f, ok := errors.AsType[*FaultError](err)
+	return ok && !f.Damaged
 }
 
 // load reads the messages of the first segment that can be recovered.

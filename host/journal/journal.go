@@ -8,6 +8,17 @@
 // at a time may use. A pull is kept as one entry, in one commit that is synced
 // before [Inbox.Append] returns; pulls and settlements that come at the same time
 // share a commit. What settled is taken out with the next commits.
+//
+// # What holds
+//
+// What Append returned nil for is there after any crash until it settled, or, with
+// [Interval] and [Off], after any crash of the process. A settlement may be lost
+// in a crash: then the event is handled again. An event that failed is unsettled
+// or a dead letter, never both and never neither. A disk that fails makes callers
+// wait, and loses nothing. A store that cannot be read as it was written is
+// reported by [Open] and left as it is; [SetAside] saves what can be read of it.
+// Alone the last commit before a crash, if it is damaged afterwards, looks like
+// one that was never finished.
 package journal
 
 import (
@@ -49,6 +60,8 @@ type Options struct {
 	Logger *slog.Logger
 	// FS is the file system. Defaults to the machine's.
 	FS vfs.FS
+
+	torn bool // the end of the log may be missing
 }
 
 // ErrInUse is a journal that another process has open.
@@ -66,8 +79,13 @@ type Journal struct {
 	// admin is held by what reads dead letters in order to change them.
 	admin sync.Mutex
 
+	// The committer's.
+	scratch []byte
+	healing healing
+
 	kick    chan struct{} // has an item when there is something to commit
 	closing chan struct{} // closed when Close begins
+	over    chan struct{} // closed when nothing is committed any more
 	ended   chan struct{} // closed when the committer has ended
 	close   sync.Once
 
@@ -102,7 +120,7 @@ func Open(dir string, o Options) (*Journal, error) {
 		return nil, err
 	}
 	j := &Journal{
-		dir: dir, o: o, lock: lock, kick: make(chan struct{}, 1), closing: make(chan struct{}), ended: make(chan struct{}),
+		dir: dir, o: o, lock: lock, kick: make(chan struct{}, 1), closing: make(chan struct{}), over: make(chan struct{}), ended: make(chan struct{}),
 		changed: make(chan struct{}),
 	}
 	if err := j.open(); err != nil {
@@ -112,7 +130,7 @@ func Open(dir string, o Options) (*Journal, error) {
 	return j, nil
 }
 
-func (j *Journal) storeDir() string { return j.o.FS.PathJoin(j.dir, "store") }
+func (j *Journal) storeDir() string { return j.o.FS.PathJoin(j.dir, storeName) }
 
 func (j *Journal) open() error {
 	if err := createStore(j.dir, j.o); err != nil {
@@ -123,11 +141,15 @@ func (j *Journal) open() error {
 		return err
 	}
 	j.ledger = *l
-	j.store, err = openGeneration(j.o.FS, j.storeDir(), j.o, false)
+	o := j.o
+	if o.torn, err = mayBeTorn(o.FS, j.storeDir()); err != nil {
+		return fmt.Errorf("open the journal: %w", err)
+	}
+	j.store, err = openGeneration(o.FS, j.storeDir(), o, false)
 	if err != nil {
 		return fmt.Errorf("open the journal: %w", err)
 	}
-	if err := j.unseal(); err != nil {
+	if err := errors.Join(j.markUnsynced(), j.unseal()); err != nil {
 		j.store.giveUp()
 		return fmt.Errorf("open the journal: %w", err)
 	}
@@ -161,10 +183,7 @@ func (j *Journal) end(err error) {
 		return
 	}
 	j.closed, j.failure = true, errors.Join(err, j.lock.Close())
-	for _, t := range j.queue.tasks {
-		t.done <- ErrClosed
-	}
-	j.queue.tasks = nil
+	close(j.over)
 	j.wake()
 }
 
@@ -182,6 +201,13 @@ func (j *Journal) kickCommitter() {
 	}
 }
 
+// held is what counts against MaxBytes.
+func (j *Journal) held() int64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.bytes
+}
+
 // Stats is what the journal holds at this instant.
 func (j *Journal) Stats() Stats {
 	j.mu.Lock()
@@ -191,11 +217,16 @@ func (j *Journal) Stats() Stats {
 		Pipelines: make(map[string]PipelineStats, len(j.pipelines)),
 	}
 	for name, p := range j.pipelines {
-		s.Pipelines[name] = PipelineStats{
-			Unsettled: p.unsettled, UnsettledBytes: p.unsettledBytes, DeadLetters: p.letters, Floor: p.floor,
-		}
+		s.Pipelines[name] = p.stats()
 	}
 	return s
+}
+
+// Stats is what the journal holds of the pipeline at this instant.
+func (i *Inbox) Stats() PipelineStats {
+	i.j.mu.Lock()
+	defer i.j.mu.Unlock()
+	return i.p.stats()
 }
 
 // DeadLetter is an event that was given up.
@@ -219,7 +250,9 @@ type DeadLetter struct {
 
 // Filter chooses dead letters; what is zero does not matter.
 type Filter struct {
-	IDs              []string
+	IDs []string
+	// After leaves out those up to this id.
+	After            string
 	Pipeline, Plugin string
 	Kind             *message.Kind
 	// Since and Until bound when they were given up: from Since on, before Until.

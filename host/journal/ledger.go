@@ -40,6 +40,11 @@ type pipeline struct {
 	inbox       bool
 }
 
+// stats is what others may know. The journal is locked.
+func (p *pipeline) stats() PipelineStats {
+	return PipelineStats{Unsettled: p.unsettled, UnsettledBytes: p.unsettledBytes, DeadLetters: p.letters, Floor: p.floor}
+}
+
 // marks are what is remembered of a pull.
 type marks struct {
 	segment uint64

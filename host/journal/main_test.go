@@ -1,8 +1,10 @@
 package journal_test
 
 import (
+	"flag"
 	"os"
 	"os/exec"
+	"strconv"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -10,23 +12,29 @@ import (
 	"github.com/relayhost/relayhost/host/journal"
 )
 
+// thorough makes the tests that try every operation, byte or bit try all of them.
+var thorough = flag.Bool("thorough", false, "try all of it, which takes minutes")
+
+// table is small, so that the store writes tables all the time; with a large one
+// there is more in its log.
+var table = flag.Uint64("table", 16<<10, "the size of what the store writes at once")
+
 // child is set in a process that a test started.
 const child = "JOURNAL_TEST_CHILD"
 
 func TestMain(m *testing.M) {
-	journal.SetMemTable(smallTable)
+	flag.Parse()
+	journal.SetMemTable(*table)
+	journal.SetSparse(2 << 10)
 	switch os.Getenv(child) {
 	case "":
 		goleak.VerifyTestMain(m)
 	case "test":
 		os.Exit(m.Run())
 	default:
-		os.Exit(childMain(os.Args[1:]))
+		os.Exit(childMain(flag.Args()))
 	}
 }
-
-// smallTable has the store write tables all the time.
-const smallTable = 16 << 10
 
 // inChild runs the test in a process of its own, and reports whether this is the
 // one that only waits for it: stores that failed leave goroutines behind, as they
@@ -36,7 +44,7 @@ func inChild(t *testing.T) bool {
 	if os.Getenv(child) != "" {
 		return false
 	}
-	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
+	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-thorough="+strconv.FormatBool(*thorough))
 	cmd.Env = append(os.Environ(), child+"=test")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)

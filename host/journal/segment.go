@@ -25,7 +25,7 @@ type segment struct {
 
 	changed bool // settled is to be written
 	bitmap  bool // the store has it
-	taken   bool // it is in a commit, or was: the store may have it
+	stored  bool // the store has the messages
 }
 
 func newSegment(number uint64, v *segmentValue, size int64) *segment {

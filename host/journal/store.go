@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"strings"
+	"syscall"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -19,8 +21,9 @@ type DamagedError struct {
 
 // Error says what is wrong and what to do.
 func (e *DamagedError) Error() string {
+	what, _, _ := strings.Cut(e.Err.Error(), "\n") // pebble says it twice
 	return fmt.Sprintf("the journal in %s is damaged: %v\nhint: nothing was changed; relayhost journal check says what is there, "+
-		"and relayhost journal check --set-aside saves what can be read and begins anew", e.Dir, e.Err)
+		"and relayhost journal check --set-aside saves what can be read and begins anew", e.Dir, what)
 }
 
 // Unwrap is what is wrong.
@@ -29,13 +32,13 @@ func (e *DamagedError) Unwrap() error { return e.Err }
 // lockFolder makes the journal's folder and locks it.
 func lockFolder(f vfs.FS, dir string) (io.Closer, error) {
 	if err := makeFolder(f, dir); err != nil {
-		return nil, fmt.Errorf("make the journal's folder: %w", err)
+		return nil, fmt.Errorf("make the journal's folder: %w\nhint: give [journal] a dir that can be written to", err)
 	}
 	lock, err := f.Lock(f.PathJoin(dir, "lock"))
-	switch {
-	case err == nil:
+	if err == nil {
 		return lock, nil
-	case errors.Is(err, fs.ErrPermission), errors.Is(err, fs.ErrNotExist):
+	}
+	if errno, ok := errors.AsType[syscall.Errno](err); ok && errno != syscall.EAGAIN {
 		return nil, fmt.Errorf("lock the journal in %s: %w", dir, err)
 	}
 	return nil, fmt.Errorf("%w: another process has %s open (%v)\nhint: one host at a time may use a journal: stop the other, "+
@@ -59,13 +62,23 @@ func makeFolder(f vfs.FS, dir string) error {
 	return syncFolder(f, parent)
 }
 
+// The folders in a journal's.
+const (
+	storeName    = "store"
+	freshName    = "store.new"      // a store that is being made
+	salvagedName = "store.salvaged" // one that is complete and is to be the store
+)
+
 // createStore makes an empty store if there is none. It is there with all that
 // belongs to it or not at all.
 func createStore(dir string, o Options) error {
-	store, fresh := o.FS.PathJoin(dir, "store"), o.FS.PathJoin(dir, "store.new")
+	store, fresh, saved := o.FS.PathJoin(dir, storeName), o.FS.PathJoin(dir, freshName), o.FS.PathJoin(dir, salvagedName)
 	_, err := o.FS.Stat(store)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
+	}
+	if _, err := o.FS.Stat(saved); !errors.Is(err, fs.ErrNotExist) {
+		return errors.Join(err, moveFolder(o.FS, dir, saved, store))
 	}
 	if err := o.FS.RemoveAll(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -94,7 +107,7 @@ func fillStore(dir string, o Options, fill func(b *pebble.Batch) error) error {
 		g.giveUp()
 		return err
 	}
-	return g.close()
+	return g.shutDown()
 }
 
 // moveFolder renames a folder in dir, durably.
@@ -115,11 +128,21 @@ func syncFolder(f vfs.FS, dir string) error {
 
 // inspect reads all of a store, and changes nothing in it.
 func inspect(dir string, o Options) (*ledger, error) {
+	torn, err := mayBeTorn(o.FS, dir)
+	if err != nil {
+		return nil, unreadable(dir, err)
+	}
+	o.torn = torn
+	if !torn {
+		if err := checkTail(o.FS, dir); err != nil {
+			return nil, unreadable(dir, err)
+		}
+	}
 	g, err := openGeneration(o.FS, dir, o, true)
 	if err != nil {
 		return nil, unreadable(dir, err)
 	}
-	c := census{ledger: newLedger(), numbers: map[uint32]*pipeline{}, bitmaps: map[key][]byte{}}
+	c := newCensus()
 	err = g.read(func(db *pebble.DB) error { return scan(db, nil, c.take) })
 	if err == nil {
 		err = c.balance()
@@ -127,7 +150,7 @@ func inspect(dir string, o Options) (*ledger, error) {
 	if err == nil {
 		err = checkSeal(o.FS, dir, c.books)
 	}
-	if err := errors.Join(err, g.close()); err != nil {
+	if err := errors.Join(err, g.shutDown()); err != nil {
 		return nil, unreadable(dir, err)
 	}
 	return c.ledger, nil
@@ -189,6 +212,10 @@ type census struct {
 	numbers map[uint32]*pipeline
 	bitmaps map[key][]byte // by the segment's key
 	found   books
+}
+
+func newCensus() census {
+	return census{ledger: newLedger(), numbers: map[uint32]*pipeline{}, bitmaps: map[key][]byte{}}
 }
 
 func (c *census) pipeline(number uint32) *pipeline {
@@ -255,7 +282,7 @@ func (c *census) segment(k key, value []byte) error {
 		return err
 	}
 	s := newSegment(k.number, v, int64(len(value)))
-	s.bitmap, s.taken = known, true
+	s.bitmap, s.stored = known, true
 	p := c.pipeline(k.pipeline)
 	c.add(p, s)
 	p.recoverable = append(p.recoverable, s)

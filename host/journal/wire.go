@@ -54,7 +54,11 @@ func (r *reader) count(limit uint64) int {
 
 // bytes are part of data.
 func (r *reader) bytes() []byte {
-	n := r.count(uint64(len(r.data)))
+	n := r.uvarint()
+	if n > uint64(len(r.data)) {
+		r.bad, r.data = true, nil
+		return nil
+	}
 	b := r.data[:n:n]
 	r.data = r.data[n:]
 	return b

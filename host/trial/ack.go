@@ -19,9 +19,11 @@ type Ack struct {
 	// Attempts is how often it was handled; 0 if it never was.
 	Attempts int
 	// Data is what the plugin put in place of the event's data, nil if it did
-	// not. Batcher and BatchKey are where it was routed to.
+	// not. Batcher and BatchKey are where it was routed to, and with Flush it does
+	// not wait there.
 	Data              []byte
 	Batcher, BatchKey string
+	Flush             bool
 	// Outputs are what the plugin made of it to go on in its place, if it did.
 	Outputs []message.Output
 	// Fuel is what the last call of handle_message used, in units of package

@@ -147,7 +147,7 @@ func (r *run) Settle(messages []*message.Message) {
 	for _, m := range messages {
 		r.ack(m, func(a *Ack) {
 			a.Settled, a.Outcome = true, m.Outcome()
-			a.Data, a.Batcher, a.BatchKey = m.Data, m.Batcher, m.BatchKey
+			a.Data, a.Batcher, a.BatchKey, a.Flush = m.Data, m.Batcher, m.BatchKey, m.Flush
 		})
 	}
 }
@@ -160,9 +160,18 @@ func Messages(events []*pb.Event) ([]*message.Message, error) {
 		if err != nil {
 			return nil, fmt.Errorf("encode event %s: %w", e.GetId(), err)
 		}
-		m := &message.Message{ID: e.GetId(), Event: raw, Position: int64(e.GetOffset()), Attempt: 1}
-		m.Begin()
-		messages[i] = m
+		messages[i] = &message.Message{ID: e.GetId(), Event: raw, Position: int64(e.GetOffset())}
 	}
-	return messages, nil
+	return afresh(messages), nil
+}
+
+// afresh is the events of messages, of which nothing has been handled.
+func afresh(messages []*message.Message) []*message.Message {
+	block, begun := make([]message.Message, len(messages)), make([]*message.Message, len(messages))
+	for i, m := range messages {
+		block[i] = message.Message{ID: m.ID, Event: m.Event, Position: m.Position, Attempt: 1}
+		block[i].Begin()
+		begun[i] = &block[i]
+	}
+	return begun
 }

@@ -1,8 +1,9 @@
 // Package trial tries a plugin on events without a server: they go through a
 // real pipeline with real slots, and what became of each comes back to the
 // caller. It is for the tests of whoever writes a plugin, and for `relayhost
-// plugin test`. Start with [Start], then call [Pipeline.TestMessage] or
-// [Pipeline.TestBatch].
+// plugin test` and `relayhost replay`. Start with [Start], then call
+// [Pipeline.TestMessage] or [Pipeline.TestBatch]. What two plugins did with the
+// same events is compared by [Ack.Differences].
 //
 // # A trial
 //
@@ -24,6 +25,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/relayhost/relayhost/host/message"
 	"github.com/relayhost/relayhost/host/pipeline"
 	"github.com/relayhost/relayhost/host/plugin"
 	pb "github.com/relayhost/relayhost/proto/eventrelay"
@@ -45,7 +47,8 @@ type Options struct {
 	Pipeline pipeline.Config
 	// CacheDir is where compiled modules are kept. Defaults to memory.
 	CacheDir string
-	// Logger gets what the plugin and the pipeline log. Defaults to discarding.
+	// Logger gets what the plugin logs, and what the pipeline does unless it has a
+	// Logger of its own. Defaults to discarding.
 	Logger *slog.Logger
 }
 
@@ -65,7 +68,7 @@ type Pipeline struct {
 func Start(ctx context.Context, o Options) (*Pipeline, error) {
 	p := &Pipeline{config: shape(o)}
 	var err error
-	if p.engine, err = plugin.Open(ctx, plugin.Options{CacheDir: o.CacheDir, Logger: p.config.Logger}); err != nil {
+	if p.engine, err = plugin.Open(ctx, plugin.Options{CacheDir: o.CacheDir, Logger: cmp.Or(o.Logger, p.config.Logger)}); err != nil {
 		return nil, err
 	}
 	settings := o.Settings
@@ -107,7 +110,7 @@ func shape(o Options) pipeline.Config {
 		}
 		b.Concurrency, b.BatchSize = cmp.Or(b.Concurrency, 1), cmp.Or(b.BatchSize, 100)
 	}
-	c.Logger = cmp.Or(o.Logger, c.Logger, slog.New(slog.DiscardHandler))
+	c.Logger = cmp.Or(c.Logger, o.Logger, slog.New(slog.DiscardHandler))
 	return c
 }
 
@@ -147,10 +150,19 @@ func (p *Pipeline) TestBatch(ctx context.Context, events ...*pb.Event) ([]Ack, e
 // events in them.
 func (p *Pipeline) Run(ctx context.Context, events []*pb.Event) ([]Ack, []*Batch, error) {
 	messages, err := Messages(events)
-	if err != nil || len(messages) == 0 {
+	if err != nil {
 		return nil, nil, err
+	}
+	return p.RunMessages(ctx, messages)
+}
+
+// RunMessages is Run for events as a source has brought them, to the byte. The
+// messages stay as they are, so that several pipelines can have the same.
+func (p *Pipeline) RunMessages(ctx context.Context, messages []*message.Message) ([]Ack, []*Batch, error) {
+	if len(messages) == 0 {
+		return nil, nil, nil
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.newRun(messages).do(ctx)
+	return p.newRun(afresh(messages)).do(ctx)
 }

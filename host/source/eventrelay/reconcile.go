@@ -23,6 +23,7 @@ const DefaultReconcileInterval = time.Minute
 // all that there was up to it, and whatever pull could have brought it has ended.
 type reconciler struct {
 	log      history
+	from     Start
 	interval time.Duration
 	logger   *slog.Logger
 	trouble  *trouble
@@ -75,6 +76,7 @@ func newReconciler(conn grpc.ClientConnInterface, o Options) *reconciler {
 	t.diagnose, t.doing = diagnoseLog, "look for lost events"
 	return &reconciler{
 		log:      history{conn: conn, topic: o.Topic, query: o.Query, timeout: DefaultLogTimeout},
+		from:     o.ReconcileStart,
 		interval: o.ReconcileInterval,
 		logger:   logger,
 		trouble:  t,
@@ -85,8 +87,7 @@ func newReconciler(conn grpc.ClientConnInterface, o Options) *reconciler {
 	}
 }
 
-// begin finds the floor. Without an earlier run it is the end of the log:
-// nobody knows what was delivered before.
+// begin finds the floor: that of an earlier run, or the start.
 func (c *reconciler) begin(ctx context.Context) error {
 	if c.begun.Load() {
 		return nil
@@ -101,7 +102,7 @@ func (c *reconciler) begin(ctx context.Context) error {
 		if err := c.log.probe(ctx); err != nil {
 			return 0, err
 		}
-		return c.log.last(ctx, stretch{})
+		return c.log.start(ctx, c.from)
 	})
 	if err != nil {
 		return err

@@ -75,6 +75,10 @@ type Options struct {
 	// would be taken for lost.
 	Reconcile         bool
 	ReconcileInterval time.Duration
+	// ReconcileStart is where the first run begins to look: the latest event unless
+	// nobody has pulled the destination before, since what was delivered then would
+	// be taken for lost.
+	ReconcileStart Start
 	// Topic is the destination's, and Query the destination's own: exactly which
 	// of the topic's events are in its queue. For Reconcile only, as are Lookback
 	// and Memory.
