@@ -11,8 +11,8 @@
 // whatever became of the others, and so is what can be read of a broken answer.
 //
 // [Options.Reconcile] finds what was lost nonetheless: events of the topic's log
-// that no pull brought and the queue does not have any more. It does so above
-// the end of the log at the first run, and as far back as [Lookback] says.
+// that no pull brought and the queue does not have any more. It looks above
+// [Options.ReconcileStart] at the first run, and as far back as [Lookback] says.
 // [Source.Unlock] gives events back where the server can.
 //
 // # Log: at least once
