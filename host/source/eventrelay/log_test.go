@@ -88,6 +88,36 @@ func TestLogLag(t *testing.T) {
 	})
 }
 
+// The floor rises when the look-back is over, but not above what is unsettled.
+func TestLogRaisesTheFloor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, m := &topic{}, newMemory()
+		for o := 1; o <= 10; o++ {
+			p.add(o, time.Now())
+		}
+		s := source.NewLog(p, source.LogOptions{Topic: "users", Memory: m})
+		got, err := s.Pull(t.Context(), nil, 10)
+		if err != nil || len(got) != 10 {
+			t.Fatalf("%d events, %v", len(got), err)
+		}
+		m.append(got[:9]) // the last one is lost in a crash
+		for _, c := range []struct {
+			after   time.Duration
+			settled int
+			want    int64
+		}{{time.Minute, 7, 0}, {10 * time.Minute, 7, 7}, {time.Minute, 9, 9}, {time.Minute, 10, 10}} {
+			time.Sleep(c.after)
+			m.settle(got[:c.settled])
+			s.Settle(got[:c.settled])
+			time.Sleep(time.Second)
+			drain(t, s)
+			if floor, _ := m.Floor(); floor != c.want || s.Floor() != c.want {
+				t.Errorf("%d settled: floor %d and %d, want %d", c.settled, floor, s.Floor(), c.want)
+			}
+		}
+	})
+}
+
 // An event that comes late is there at the next poll, for a few requests.
 func TestLogFindsLateEventsSoon(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -149,7 +179,7 @@ func TestLogRefusesAnIgnoredQuery(t *testing.T) {
 func TestLogOverTheWire(t *testing.T) {
 	r, log := newRelay(t), newLogbook(t)
 	conn := r.lossy(func() bool { return false })
-	all := published(r.publish(3000))
+	all := published(r.publish(900))
 	count := tally{seen: make(map[string]int)}
 	var sources []*source.LogSource
 	for i := range 3 {

@@ -79,9 +79,7 @@ func TestReadLogRefusesWhatTheServerIgnores(t *testing.T) {
 }
 
 func TestReadLogSaysWhatIsWrong(t *testing.T) {
-	if testing.Short() {
-		t.Skip("waits between its tries")
-	}
+	t.Parallel() // it waits between its tries
 	r := newRelay(t)
 	r.publish(1)
 	for want, log := range map[string]source.LogRange{

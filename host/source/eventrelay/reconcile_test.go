@@ -58,7 +58,7 @@ func (r *relay) lossy(lose func() bool) *lossy {
 func (r *relay) reconciling(conn grpc.ClientConnInterface, m *memory, log *logbook) *source.Source {
 	return source.New(conn, source.Options{
 		DestinationID: r.destination, Reconcile: true, Topic: "users", Memory: m, Logger: log.logger(),
-		PullInterval: 20 * time.Millisecond, ReconcileInterval: time.Second,
+		PullInterval: 20 * time.Millisecond, ReconcileInterval: time.Second, ReconcileStart: source.Start{Latest: true},
 	})
 }
 

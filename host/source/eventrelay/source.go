@@ -1,21 +1,40 @@
-// Package eventrelay is the source that pulls a destination's queue on an
-// EventRelay server. Start with [New]; a [Source] is a pipeline.Source.
+// Package eventrelay reads events from an EventRelay server. Start with [New] for
+// a destination's queue, with [NewLog] for a topic's log: a [Source] and a
+// [LogSource] are each a pipeline.Source. [ReadLog] reads a stretch of a log.
 //
-// # At most once
+// # Queue: at most once
 //
 // The server locks what a pull returns for ever, and whatever interrupts a pull
 // loses its events. So a pull has no deadline unless [Options.PullTimeout] sets
 // one, stop lets a pull in flight finish, and only the cancellation of the
 // context abandons it. What one of several concurrent pulls brought is returned
 // whatever became of the others, and so is what can be read of a broken answer.
-// [Source.Settle] has nothing to tell the server.
+//
+// [Options.Reconcile] finds what was lost nonetheless: events of the topic's log
+// that no pull brought and the queue does not have any more. It looks above
+// [Options.ReconcileStart] at the first run, and as far back as [Lookback] says.
+// [Source.Unlock] gives events back where the server can.
+//
+// # Log: at least once
+//
+// The log is read by offset, page by page, and nothing is locked. An event can
+// appear below the cursor: it was committed after later ones, or its available_at
+// was to come. So the ids of what was seen are remembered for as long as
+// [Lookback] says, and the log's counts are compared with them at every poll; an
+// event that comes later than that, or is due later, is not found. What was seen,
+// settled and needs no more looking back is below the floor, which the [Memory]
+// keeps: the next run reads from there and leaves out what it remembers. Of a
+// topic's [Shard] only its own events are handed out.
+//
+// The server ignores a query that it cannot parse. That is found out by asking
+// for what cannot be, before any event is handed out, and is [ErrQueryIgnored].
 //
 // # Pace
 //
 // A pull asks for what is wanted, at most 1000 events a request. Once an answer
-// came back full, up to four requests run at once: a quarter to a half more
-// events a second from the real server. After an empty answer it waits
-// [Options.PullInterval]. After an error it waits from 100 ms, doubling up to
+// of the queue came back full, up to four requests run at once: a quarter to a
+// half more events a second from the real server. After an empty answer it waits
+// for the pull interval. After an error it waits from 100 ms, doubling up to
 // about the pull interval, with jitter, and tries again for ever: a wrong token
 // may be put right on the server.
 //

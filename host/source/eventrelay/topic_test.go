@@ -189,11 +189,14 @@ func (m *memory) settle(messages []*message.Message) {
 	}
 }
 
-// settleAll is what a later run does first.
-func (m *memory) settleAll() {
+// left is what an earlier run has not settled.
+func (m *memory) left() (messages []*message.Message) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	clear(m.unsettled)
+	for id, position := range m.unsettled {
+		messages = append(messages, &message.Message{ID: id, Position: position})
+	}
+	return messages
 }
 
 func (m *memory) Remembered() ([]message.Mark, error) {
