@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/relayhost/relayhost/host/control"
 	"github.com/relayhost/relayhost/host/devserver"
 	"github.com/relayhost/relayhost/host/eventrelay"
 	"github.com/relayhost/relayhost/host/journal"
@@ -66,7 +67,8 @@ func TestCrash(t *testing.T) {
 	t.Parallel()
 	module := buildCrash(t)
 	for mode, reading := range map[string]string{
-		"log": "mode = \"log\"\ntopic = \"crash\"",
+		"log":   "mode = \"log\"\ntopic = \"crash\"",
+		"queue": "destination_id = %q\ntopic = \"crash\"\nreconcile = true\nreconcile_interval = \"1s\"\nreconcile_start = \"earliest\"",
 	} {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
@@ -107,6 +109,7 @@ type crash struct {
 	// unsettled is in how many crashes the journal had each number.
 	unsettled map[int]int
 	kills     int
+	audits    atomic.Int64
 }
 
 func newCrash(t *testing.T, module, reading string) *crash {
@@ -198,6 +201,7 @@ func (c *crash) round() {
 			}
 		})
 	}
+	load.Go(func() { c.audit(h) })
 	time.Sleep(time.Duration(c.random.IntN(400)) * time.Millisecond)
 	killed := c.random.IntN(4) > 0
 	if killed {
@@ -213,6 +217,26 @@ func (c *crash) round() {
 	unsettled, _ := c.journaled()
 	for _, n := range unsettled {
 		c.unsettled[n]++
+	}
+}
+
+// audit looks at the books of a host for as long as it runs.
+func (c *crash) audit(h *running) {
+	host, err := control.Dial(filepath.Join(c.dir, "relayhost.journal", "host.sock"))
+	if err != nil {
+		return // it is ended already
+	}
+	for h.alive() {
+		s, err := host.Status(c.t.Context())
+		if err != nil {
+			return
+		}
+		for _, p := range s.Pipelines {
+			if p.Received != p.InFlight+p.SettledTotal() {
+				c.t.Errorf("the books do not balance: %+v", p)
+			}
+		}
+		c.audits.Add(1)
 	}
 }
 
@@ -323,8 +347,8 @@ func (c *crash) verdict() {
 	for _, n := range c.unsettled {
 		known += n
 	}
-	c.t.Logf("%d published, %d kills; %d lost, %d duplicates of %d that were unsettled when the host was killed",
-		c.published, c.kills, lost, twice, known)
+	c.t.Logf("%d published, %d kills; %d lost, %d duplicates of %d that were unsettled when the host was killed; the books balanced %d times",
+		c.published, c.kills, lost, twice, known, c.audits.Load())
 }
 
 // running is a host that runs, and the reader of what it writes.
