@@ -269,3 +269,42 @@ func TestSetAsideSavesWhatFollows(t *testing.T) {
 		t.Errorf("saved %+v", s)
 	}
 }
+
+// A small journal that was not closed is cut at every byte of its log. What was
+// kept in whole records before the cut is there, be it that damage is reported
+// and it is saved; nothing hangs, and nothing is made up.
+func TestEveryByteOfTheTail(t *testing.T) {
+	mem := vfs.NewCrashableMem()
+	j, err := journal.Open("j", journal.Options{FS: mem})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := inbox(t, j, "a")
+	var kept []string
+	var ends []int // where the log ended when each was kept
+	for n := range 4 {
+		id := fmt.Sprint("event", n)
+		appendAll(t, in, []*message.Message{{ID: id, Event: []byte(id)}})
+		kept = append(kept, id)
+		ends = append(ends, len(contentOf(t, mem, newestLog(t, mem))))
+	}
+	crashed := mem.CrashClone(vfs.CrashCloneCfg{})
+	_ = j.Close()
+	log := newestLog(t, crashed)
+	data := contentOf(t, crashed, log)
+	for at := range len(data) {
+		c := copyOf(crashed)
+		replace(t, c, log, data[:at])
+		found, _, _ := verdict(t, c)
+		for n, id := range kept {
+			if at >= ends[n] && !found[id] {
+				t.Errorf("cut at %d of %d: %s is missing, which ends at %d", at, len(data), id, ends[n])
+			}
+			delete(found, id)
+		}
+		if len(found) > 0 {
+			t.Errorf("cut at %d of %d: there is %v", at, len(data), found)
+		}
+	}
+	t.Logf("%d cuts", len(data))
+}

@@ -134,7 +134,7 @@ func inspect(dir string, o Options) (*ledger, error) {
 	}
 	o.torn = torn
 	if !torn {
-		if err := checkTail(o.FS, dir); err != nil {
+		if err := checkTail(o.FS, dir, o.Logger); err != nil {
 			return nil, unreadable(dir, err)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"hash/crc32"
 	"io"
 	"io/fs"
+	"log/slog"
 
 	"github.com/cockroachdb/pebble/v2/record"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -82,7 +83,7 @@ func whole(f vfs.FS, path string) (int64, error) {
 // commit is synced before the next one is written, so that a crash can tear one
 // alone: where another follows, it was torn by something else. Pebble itself
 // looks for that in later blocks of the log only.
-func checkTail(f vfs.FS, store string) error {
+func checkTail(f vfs.FS, store string, log *slog.Logger) error {
 	path, err := lastLog(f, store)
 	if err != nil || !isLog(path) {
 		return err
@@ -98,6 +99,8 @@ func checkTail(f vfs.FS, store string) error {
 	if at := nextRecord(data, int(good)+1, uint32(logNumber(path))); at >= 0 { //nolint:gosec // as pebble does
 		return fmt.Errorf("%s cannot be read at %d, and goes on at %d", f.PathBase(path), good, at)
 	}
+	log.Warn("the end of the journal's log is not whole: what was being written there when the host or the machine stopped had not been kept",
+		"file", path, "bytes", len(data)-int(good), "hint", "if that file was not cut or copied by hand since, nothing is missing")
 	return nil
 }
 
