@@ -265,7 +265,7 @@ func TestSetAsideSavesWhatFollows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Events != 9 || len(s.Unreadable) == 0 || !strings.Contains(s.Unreadable[0], name+": what begins at ") {
+	if s.Events != 9 || len(s.Unreadable) != 1 || !strings.Contains(s.Unreadable[0], name+": what begins at ") {
 		t.Errorf("saved %+v", s)
 	}
 }
