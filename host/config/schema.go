@@ -238,10 +238,16 @@ func retry(r *Retry, p *Processors) kind {
 }
 
 func producer(p *Producer, by **partition.Field) kind {
-	certificates := func() bool { return p.CertFile != "" || p.KeyFile != "" || p.CACertFile != "" }
-	keys := []key{
+	keys := slices.Concat([]key{
 		{name: "type", kind: oneOf(&p.Type, "eventrelay"), def: "eventrelay",
 			doc: "The kind of producer."},
+	}, readingKeys(p, by), connectionKeys(p), pullKeys(p))
+	return table(keys, slices.Concat(connectionRules(p), readingRules(p))...)
+}
+
+// readingKeys say which events are read, and how.
+func readingKeys(p *Producer, by **partition.Field) []key {
+	return []key{
 		{name: "mode", kind: oneOf(&p.Mode, queueMode, logMode), def: queueMode,
 			doc: "How events are read: queue pulls a destination's queue, which several hosts may share and which delivers an event at most once; " +
 				"log reads a topic with a cursor of the host's own, and loses none."},
@@ -266,6 +272,12 @@ func producer(p *Producer, by **partition.Field) kind {
 		{name: "reconcile_start", kind: start(&p.ReconcileStart), def: "latest",
 			doc: "Where that begins when the journal has no cursor, as start. Only \"latest\" is safe for a destination that was pulled before: " +
 				"what was delivered then would be handled again. \"earliest\" is for a new one, whose first pulls are covered then."},
+	}
+}
+
+// connectionKeys say where the server is.
+func connectionKeys(p *Producer) []key {
+	return []key{
 		{name: "host", kind: host(&p.Host), def: "localhost",
 			doc: "EventRelay's host. With TLS it must be a name that the server's certificate has."},
 		{name: "port", kind: integer(&p.Port, 1, 65535), def: int64(50051),
@@ -278,8 +290,14 @@ func producer(p *Producer, by **partition.Field) kind {
 			doc: "The client's private key, PEM. Only together with certfile."},
 		{name: "cacertfile", kind: path(&p.CACertFile),
 			doc: "The authorities that the server's certificate must come from, PEM; without it, the system's."},
-		{name: "tls", kind: boolean(&p.TLS), def: computed{"true if there is a certfile, keyfile or cacertfile", func() any { return certificates() }},
+		{name: "tls", kind: boolean(&p.TLS), def: computed{"true if there is a certfile, keyfile or cacertfile", func() any { return p.certificates() }},
 			doc: "Whether to connect with TLS."},
+	}
+}
+
+// pullKeys say how often, and how much at a time.
+func pullKeys(p *Producer) []key {
+	return []key{
 		{name: "pull_interval", kind: duration(&p.PullInterval, shortest, longest), def: "5s",
 			doc: "How long to wait after an empty answer before the next pull."},
 		{name: "pull_timeout", kind: duration(&p.PullTimeout, time.Second, longest),
@@ -289,34 +307,47 @@ func producer(p *Producer, by **partition.Field) kind {
 		{name: "rate_limiting", kind: table(rateKeys(&p.RateLimiting)),
 			doc: "How many events are pulled at most, by all producers of the pipeline together, in fixed windows. What a window leaves is not carried over. None without this table."},
 	}
-	return table(keys,
-		rule{[]string{"certfile", "keyfile"}, func() (string, string) {
+}
+
+func (p *Producer) certificates() bool {
+	return p.CertFile != "" || p.KeyFile != "" || p.CACertFile != ""
+}
+
+func connectionRules(p *Producer) []rule {
+	return []rule{
+		{[]string{"certfile", "keyfile"}, func() (string, string) {
 			if (p.CertFile == "") != (p.KeyFile == "") {
 				return "certfile and keyfile go together, and one is missing", "give both for mutual TLS, or neither"
 			}
 			return "", ""
 		}},
-		rule{[]string{"tls", "certfile", "keyfile", "cacertfile"}, func() (string, string) {
-			if !p.TLS && certificates() {
+		{[]string{"tls", "certfile", "keyfile", "cacertfile"}, func() (string, string) {
+			if !p.TLS && p.certificates() {
 				return "is false, and yet there are certificates", "remove tls, or certfile, keyfile and cacertfile"
 			}
 			return "", ""
 		}},
+	}
+}
+
+func readingRules(p *Producer) []rule {
+	return []rule{
 		onlyIn(&p.Mode, queueMode, "destination_id", func() bool { return p.DestinationID != "" }),
 		onlyIn(&p.Mode, queueMode, "reconcile", func() bool { return p.Reconcile }),
 		onlyIn(&p.Mode, logMode, "shard", func() bool { return p.Shard.Count > 1 }),
-		rule{[]string{"reconcile"}, func() (string, string) {
+		{[]string{"reconcile"}, func() (string, string) {
 			if p.Reconcile && p.Topic == "" {
 				return "is true, and there is no topic to look in", "give the destination's topic as topic"
 			}
 			return "", ""
 		}},
-		rule{[]string{"shard", "shard_by"}, func() (string, string) {
+		{[]string{"shard", "shard_by"}, func() (string, string) {
 			if p.Shard.Count > 1 && p.ShardBy == nil {
 				return "is one of several, and there is no shard_by", `say which events belong together, like shard_by = "user_key"`
 			}
 			return "", ""
-		}})
+		}},
+	}
 }
 
 // onlyIn has a key be used in one mode only.
