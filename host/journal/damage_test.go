@@ -306,7 +306,7 @@ func TestEveryByteOfTheTail(t *testing.T) {
 	_ = j.Close()
 	log := newestLog(t, crashed)
 	data := contentOf(t, crashed, log)
-	for at := range len(data) {
+	for at := range data {
 		c := copyOf(crashed)
 		replace(t, c, log, data[:at])
 		found, _, _ := verdict(t, c)

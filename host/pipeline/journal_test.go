@@ -130,6 +130,29 @@ func TestWhatWasLeftComesFirst(t *testing.T) {
 	})
 }
 
+// What is put back is handled at once, though the source has nothing and all that
+// is asked for is promised to a pull of it.
+func TestWhatIsPutBackDoesNotWaitForTheSource(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in, j, p := newSource(), newJournal(), &plugin{}
+		c := shape(5, 10)
+		c.Journal, c.Producer.Concurrency = j, 3
+		r := start(t, c, in, p)
+		time.Sleep(time.Hour)
+		j.put(numbers(1, 100)...)
+		time.Sleep(time.Second)
+		if got := r.Books().SettledOK(); got != 100 {
+			t.Errorf("%d of 100 are handled", got)
+		}
+		in.push(101)
+		time.Sleep(time.Second)
+		if got := r.Books().SettledOK(); got != 101 {
+			t.Error("nothing is pulled any more")
+		}
+		r.drain(p)
+	})
+}
+
 func TestNothingIsPulledThatTheJournalHasNoRoomFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in, j, p := newSource(), newJournal(), &plugin{}

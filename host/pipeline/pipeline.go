@@ -63,6 +63,7 @@ type Pipeline struct {
 	demand     *demand
 	gate       *gate
 	retrier    *retrier
+	turn       *turn
 	processors []*processor
 	batchers   map[string]*batcher
 	failed     *failedProcessor // nil unless the plugin has handle_failed
@@ -94,7 +95,7 @@ func New(config Config, source Source, plugin Plugin) (*Pipeline, error) {
 		config: config, source: source, plugin: plugin, callbacks: plugin.Callbacks(),
 		log:     config.Logger.With("pipeline", config.Name),
 		limiter: newLimiter(config.Producer.RateLimit),
-		gate:    newGate(), retrier: newRetrier(),
+		gate:    newGate(), retrier: newRetrier(), turn: newTurn(),
 		batchers: make(map[string]*batcher, len(config.Batchers)),
 		stop:     make(chan struct{}), drained: make(chan struct{}),
 	}
@@ -131,7 +132,10 @@ func (p *Pipeline) Run(ctx context.Context) error {
 
 func (p *Pipeline) stopIntake() {
 	p.phase.advance(Draining)
-	p.stopOnce.Do(func() { close(p.stop) })
+	p.stopOnce.Do(func() {
+		close(p.stop)
+		p.turn.end()
+	})
 }
 
 // makeSlots makes every slot's handler, so that a plugin that cannot start is

@@ -25,21 +25,13 @@ func (p *Pipeline) startProducers(work context.Context) (wait func() error) {
 			}
 		})
 	}
-	recovered := make(chan struct{})
 	if p.config.Journal == nil {
-		close(recovered)
+		p.turn.producers()
 	} else {
-		run(func() error { return p.recover(recovered) })
+		run(p.recover)
 	}
 	for range p.config.Producer.Concurrency {
-		run(func() error {
-			select {
-			case <-recovered:
-				return p.produce(work)
-			case <-p.stop:
-				return nil
-			}
-		})
+		run(func() error { return p.produce(work) })
 	}
 	return func() error {
 		wg.Wait()
@@ -51,18 +43,22 @@ func (p *Pipeline) startProducers(work context.Context) (wait func() error) {
 // intake ends.
 func (p *Pipeline) produce(work context.Context) error {
 	for {
-		n := p.demand.promise(p.stop)
-		if n == 0 {
+		over := p.turn.wait(p.stop)
+		if over == nil {
 			return nil
 		}
-		granted := p.grant(n)
-		if granted == 0 || !p.admit() {
+		n := p.demand.promise(over)
+		if n == 0 {
+			continue
+		}
+		granted := p.grant(n, over)
+		if granted == 0 || !p.admit(over) {
 			p.limiter.pulled(granted, 0)
 			p.demand.received(n, 0, 0)
-			return nil
+			continue
 		}
 		watch := p.watch()
-		messages, err := p.source.Pull(work, p.stop, granted)
+		messages, err := p.source.Pull(work, over, granted)
 		p.limiter.pulled(granted, len(messages))
 		bytes := sizeOf(messages)
 		if len(messages) > 0 {
@@ -78,8 +74,8 @@ func (p *Pipeline) produce(work context.Context) error {
 }
 
 // grant waits until the rate limit grants some of n messages; it returns 0 when
-// intake ends.
-func (p *Pipeline) grant(n int) int {
+// the producers' turn is over.
+func (p *Pipeline) grant(n int, over <-chan struct{}) int {
 	watch := p.watch()
 	for waited := false; ; waited = true {
 		granted, wait, changed := p.limiter.take(n)
@@ -93,7 +89,7 @@ func (p *Pipeline) grant(n int) int {
 		select {
 		case <-timer.C:
 		case <-changed:
-		case <-p.stop:
+		case <-over:
 			timer.Stop()
 			return 0
 		}

@@ -7,9 +7,10 @@ import (
 	"github.com/relayhost/relayhost/host/message"
 )
 
-// admit waits until the journal has room; it returns false when intake ends.
-func (p *Pipeline) admit() bool {
-	return p.config.Journal == nil || p.config.Journal.Admit(p.stop)
+// admit waits until the journal has room; it returns false when the producers'
+// turn is over.
+func (p *Pipeline) admit(over <-chan struct{}) bool {
+	return p.config.Journal == nil || p.config.Journal.Admit(over)
 }
 
 // keep makes pulled messages safe before they are handled. What cannot be made
@@ -28,9 +29,9 @@ func (p *Pipeline) keep(work context.Context, messages []*message.Message) {
 	}
 }
 
-// recover hands out what earlier runs have left unsettled, closes recovered, and
-// from then on hands out what is put back.
-func (p *Pipeline) recover(recovered chan<- struct{}) error {
+// recover hands out what earlier runs have left unsettled, before anything is
+// pulled, and later what is put back.
+func (p *Pipeline) recover() error {
 	total := 0
 	for {
 		n, err := p.recoverSome()
@@ -44,12 +45,10 @@ func (p *Pipeline) recover(recovered chan<- struct{}) error {
 			p.log.Info("took up what was unsettled", "messages", total)
 			total = 0
 		}
-		if recovered != nil {
-			close(recovered)
-			recovered = nil
-		}
+		p.turn.producers()
 		select {
 		case <-p.config.Journal.Recoverable():
+			p.turn.journal()
 		case <-p.stop:
 			return nil
 		}
