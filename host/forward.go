@@ -144,29 +144,34 @@ func (f *forwarder) next() (letters []journal.DeadLetter, err error) {
 func (f *forwarder) forward(ctx context.Context, letters []journal.DeadLetter) error {
 	err := f.try(ctx, letters)
 	switch {
+	case err == nil: // also if ctx has ended since
+		f.note(letters)
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case err != nil && len(letters) > 1:
+	case len(letters) > 1:
 		for i := range letters {
 			if err := f.forward(ctx, letters[i:i+1]); err != nil {
 				return err
 			}
 		}
 		return nil
-	case err != nil:
+	default:
 		f.gaveUp = time.Now()
 		f.log.Error("a dead letter is refused, and will be sent once more later", "dead_letter", letters[0].ID, "wait", forwardAgain, "error", err)
-	default:
-		ids := make([]string, len(letters))
-		for i := range letters {
-			ids[i] = letters[i].ID
-		}
-		if err := f.journal.Forwarded(ids, time.Now()); err != nil {
-			f.log.Error("it is not kept that dead letters were forwarded: they will be once more", "error", err)
-		}
 	}
 	f.after = letters[len(letters)-1].ID
 	return nil
+}
+
+// note keeps that letters were forwarded.
+func (f *forwarder) note(letters []journal.DeadLetter) {
+	ids := make([]string, len(letters))
+	for i := range letters {
+		ids[i] = letters[i].ID
+	}
+	if err := f.journal.Forwarded(ids, time.Now()); err != nil {
+		f.log.Error("it is not kept that dead letters were forwarded: they will be once more", "error", err)
+	}
 }
 
 // try sends letters: again for as long as the receiver is away, and a few times
