@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"slices"
 	"strings"
@@ -240,6 +241,21 @@ func TestSetAsideInterrupted(t *testing.T) {
 	}
 }
 
+// What is no journal stays as it is, without even a lock.
+func TestCheckLeavesOtherFoldersAlone(t *testing.T) {
+	mem := vfs.NewMem()
+	if err := mem.MkdirAll("other", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	report, err := journal.Check("other", journal.Options{FS: mem})
+	if !errors.Is(err, fs.ErrNotExist) || report.Damage != nil {
+		t.Errorf("got %v, damage %v", err, report.Damage)
+	}
+	if left, err := mem.List("other"); err != nil || len(left) != 0 {
+		t.Errorf("left %v, %v", left, err)
+	}
+}
+
 // One damaged record costs itself: what follows it, even in its block, is saved,
 // and the report says where something is missing.
 func TestSetAsideSavesWhatFollows(t *testing.T) {
@@ -265,7 +281,7 @@ func TestSetAsideSavesWhatFollows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Events != 9 || len(s.Unreadable) == 0 || !strings.Contains(s.Unreadable[0], name+": what begins at ") {
+	if s.Events != 9 || len(s.Unreadable) != 1 || !strings.Contains(s.Unreadable[0], name+": what begins at ") {
 		t.Errorf("saved %+v", s)
 	}
 }
