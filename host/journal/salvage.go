@@ -125,7 +125,10 @@ func (s *salvage) log(name string, f func(found) error) error {
 	for from := 0; from < len(data); {
 		r := logReader(record.NewReader, bytes.NewReader(data[from:]), name)
 		good, err := records(r, f)
-		if errors.As(err, new(stopError)) || errors.Is(err, io.EOF) {
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if errors.As(err, new(stopError)) {
 			return err
 		}
 		if !record.IsInvalidRecord(err) {
