@@ -45,7 +45,9 @@ func (c *retryLettersCommand) Run(ctx context.Context, p *process) error {
 		if r.running {
 			when = "now"
 		}
-		_, _ = fmt.Fprintf(p.err, "%s put back, to be handled %s\n", counted(n), when)
+		if err == nil || n > 0 {
+			_, _ = fmt.Fprintf(p.err, "%s put back, to be handled %s\n", counted(n), when)
+		}
 		if err != nil {
 			return err
 		}
