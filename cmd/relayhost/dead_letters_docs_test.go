@@ -72,8 +72,8 @@ batch_timeout = "1h"
 `
 	const burials = `
 {"pipeline": "users", "id": "9d3f", "data": "{\"person\": {\"first_name\": \"Ada\"}}", "kind": "trap", "attempts": 5,
- "reason": "handle_message: wasm error: unreachable", "trace": "wasm error: unreachable\nwasm stack trace:\n\tusers.greet(i32)\n\tusers.handle_message(i32,i32) i64"}
-{"pipeline": "users", "id": "a41b", "data": "{\"person\": {\"first_name\": \"Betty\"}}", "kind": "fuel", "attempts": 1, "reason": "handle_message: the fuel is used up"}
+ "reason": "wasm error: unreachable in users.greet", "trace": "users.greet(i32)\nusers.handle_message(i32,i32) i64"}
+{"pipeline": "users", "id": "a41b", "data": "{\"person\": {\"first_name\": \"Betty\"}}", "kind": "fuel", "attempts": 1, "reason": "the fuel is used up in users.greet"}
 {"pipeline": "users", "id": "c07e", "data": "{}", "kind": "handler", "attempts": 1, "reason": "person is missing"}`
 	for name, text := range map[string][]byte{"relayhost.toml": []byte(config), "upcase-2.wasm": plugins.Upcase} {
 		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"iter"
 	"strings"
 
@@ -44,7 +45,9 @@ func (c *retryLettersCommand) Run(ctx context.Context, p *process) error {
 		if r.running {
 			when = "now"
 		}
-		_, _ = fmt.Fprintf(p.err, "%s put back, to be handled %s\n", counted(n), when)
+		if err == nil || n > 0 {
+			_, _ = fmt.Fprintf(p.err, "%s put back, to be handled %s\n", counted(n), when)
+		}
 		if err != nil {
 			return err
 		}
@@ -65,7 +68,8 @@ func (c *retryLettersCommand) try(ctx context.Context, p *process, f control.Fil
 		t := &attempt{process: p, host: r, stop: cancel}
 		err := host.Retry(ctx, cacheDir, pipeline, host.Options{Stdout: p.out, Logger: p.log},
 			t.count(inPages(ctx, r, f)), func(ended []host.Retried) { t.settle(ctx, ended) })
-		if _, refused := errors.AsType[*plugin.Refusal](err); refused {
+		_, refused := errors.AsType[*plugin.Refusal](err)
+		if unread, ok := errors.AsType[*fs.PathError](err); refused || ok && unread.Path == c.Plugin {
 			return unusable(err)
 		}
 		return errors.Join(err, t.end(ctx))

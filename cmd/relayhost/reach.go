@@ -69,12 +69,20 @@ func unreachable(c *config.Config, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("there is no journal at %s: no host has run with this configuration", c.Journal.Dir)
+	case errors.Is(err, journal.ErrInUse) && answers(c):
+		return fmt.Errorf("the journal at %s is in use by a host that runs\n"+
+			"hint: stop the host first; relayhost status and relayhost journal stats ask it", c.Journal.Dir)
 	case errors.Is(err, journal.ErrInUse):
 		return fmt.Errorf("the journal at %s is in use, and nobody answers at %s\n"+
 			"hint: a host that begins or ends, or another command of relayhost: try again; the log of a host says why if it cannot be asked",
 			c.Journal.Dir, host.ControlSocket(c))
 	}
 	return err
+}
+
+func answers(c *config.Config) bool {
+	_, err := control.Dial(host.ControlSocket(c))
+	return err == nil
 }
 
 // statusOf asks the running host, or looks into the journal if none runs.

@@ -123,6 +123,18 @@ func TestFull(t *testing.T) {
 	golden(t, "testdata/full.json", string(users.Plugin.Config)+"\n")
 }
 
+// A time in quotes is one, as people write it who do not know that TOML has times.
+func TestStartInQuotes(t *testing.T) {
+	queue := `destination_id = "6b0a4f3e-8f0c-4c1d-9a55-0d6f3a1e2b7c"`
+	log := `mode = "log"
+topic = "users"
+start = "2026-01-02T16:04:05+01:00"`
+	c, message := parse(strings.Replace(smallest, queue, log, 1))
+	if want := time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC); message != "" || !c.Pipelines[0].Producer.Start.Time.Equal(want) {
+		t.Errorf("got %v, %s", c.Pipelines[0].Producer.Start, message)
+	}
+}
+
 // A pipeline's field is that of the processors, too, if they have none of their
 // own.
 func TestProcessorsInheritPartition(t *testing.T) {

@@ -47,6 +47,10 @@ func start(dst *Start) kind {
 				*dst = Start{Latest: v == "latest"}
 				return
 			}
+			if t, err := time.Parse(time.RFC3339, v); err == nil { // in quotes means the same
+				*dst = Start{Time: t}
+				return
+			}
 		default:
 			c.illTyped(p, k)
 			return

@@ -19,10 +19,11 @@ type Report struct {
 }
 
 // Check reads all of the journal in dir and says what is there, or what is
-// damaged. It changes nothing. The error is ErrInUse if a process has it open.
+// damaged. It changes nothing. The error is ErrInUse if a process has it open, and
+// fs.ErrNotExist if dir is no journal's.
 func Check(dir string, o Options) (Report, error) {
 	o = o.withDefaults()
-	if _, err := o.FS.Stat(dir); err != nil {
+	if err := hasStore(o.FS, dir); err != nil {
 		return Report{}, fmt.Errorf("check the journal: %w", err)
 	}
 	lock, err := lockFolder(o.FS, dir)
@@ -39,6 +40,16 @@ func Check(dir string, o Options) (Report, error) {
 	}
 	j := Journal{o: o, ledger: *l}
 	return Report{Stats: j.Stats()}, nil
+}
+
+// hasStore is an error if a folder has no store, not even one that is to be it: it
+// may be anything, and nothing is to be written into it.
+func hasStore(f vfs.FS, dir string) error {
+	_, err := f.Stat(f.PathJoin(dir, storeName))
+	if errors.Is(err, fs.ErrNotExist) {
+		_, err = f.Stat(f.PathJoin(dir, salvagedName))
+	}
+	return err
 }
 
 // Salvage is what SetAside saved.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"slices"
 	"strings"
@@ -251,6 +252,21 @@ func TestSetAsideInterrupted(t *testing.T) {
 		if !f.hit.Load() {
 			return
 		}
+	}
+}
+
+// What is no journal stays as it is, without even a lock.
+func TestCheckLeavesOtherFoldersAlone(t *testing.T) {
+	mem := vfs.NewMem()
+	if err := mem.MkdirAll("other", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	report, err := journal.Check("other", journal.Options{FS: mem})
+	if !errors.Is(err, fs.ErrNotExist) || report.Damage != nil {
+		t.Errorf("got %v, damage %v", err, report.Damage)
+	}
+	if left, err := mem.List("other"); err != nil || len(left) != 0 {
+		t.Errorf("left %v, %v", left, err)
 	}
 }
 
