@@ -38,6 +38,13 @@ func SetSparse(size int64) (before int64) {
 	return before
 }
 
+// Ordered is how many pulls are kept in the order of their positions.
+func Ordered(i *Inbox) int {
+	i.j.mu.Lock()
+	defer i.j.mu.Unlock()
+	return i.p.byPosition.Len()
+}
+
 // Decoders are those of what the store holds: each decodes data and encodes what
 // it found again.
 var Decoders = map[string]func(data []byte) ([]byte, error){

@@ -92,6 +92,7 @@ func (l *ledger) add(p *pipeline, s *segment) {
 // drop takes a segment out, settled or not.
 func (l *ledger) drop(p *pipeline, s *segment) {
 	delete(p.segments, s.number)
+	p.byPosition.drop(s)
 	p.unsettled -= int64(s.unsettled)
 	p.unsettledBytes -= s.bytes
 	p.held -= s.size

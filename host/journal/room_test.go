@@ -301,6 +301,24 @@ func TestFilters(t *testing.T) {
 	}
 }
 
+// TestSettledTakesNoMemory has nobody ask for the lowest position, as in queue
+// mode without reconcile.
+func TestSettledTakesNoMemory(t *testing.T) {
+	j := open(t, "j", journal.Options{FS: vfs.NewMem()})
+	in := inbox(t, j, "a")
+	stuck := appendAll(t, in, events(1, 1))
+	for n := range 10 {
+		settle(in, message.Outcome{}, appendAll(t, in, events(2+n, 1))...)
+	}
+	if n := journal.Ordered(in); n != 1 {
+		t.Errorf("%d pulls are in memory, and 1 is unsettled", n)
+	}
+	settle(in, message.Outcome{}, stuck...)
+	if n := journal.Ordered(in); n != 0 {
+		t.Errorf("%d pulls are in memory, and none is unsettled", n)
+	}
+}
+
 func TestClosed(t *testing.T) {
 	j := open(t, "j", journal.Options{FS: vfs.NewMem()})
 	in := inbox(t, j, "a")
