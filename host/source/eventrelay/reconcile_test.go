@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"google.golang.org/grpc"
@@ -189,6 +190,40 @@ func TestUnlock(t *testing.T) {
 			t.Errorf("%d events came again", len(again))
 		}
 	}
+}
+
+// TestUnlockUnanswered asks a server that never says whether it unlocks: neither
+// pulls nor messages that end meanwhile may wait for it.
+func TestUnlockUnanswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := source.New(mute{newFake(func(context.Context, int, int) ([]byte, error) { return reply(1), nil })},
+			source.Options{DestinationID: "d1", Unlock: true, Logger: newLogbook(t).logger()})
+		pulled := make(chan []*message.Message, 1)
+		go func() {
+			messages, _ := s.Pull(t.Context(), nil, 10)
+			pulled <- messages
+		}()
+		synctest.Wait()
+		asked := time.Now()
+		if s.CanUnlock() || time.Since(asked) > 0 {
+			t.Errorf("it waited for %v", time.Since(asked))
+		}
+		if messages := <-pulled; len(messages) != 1 || time.Since(asked) > time.Minute {
+			t.Errorf("%d messages after %v", len(messages), time.Since(asked))
+		}
+	})
+}
+
+// mute does not answer whether it unlocks.
+type mute struct{ *fake }
+
+// Invoke implements grpc.ClientConnInterface.
+func (m mute) Invoke(ctx context.Context, method string, args, reply any, options ...grpc.CallOption) error {
+	if method != pb.Events_UnLockQueuedEvents_FullMethodName {
+		return m.fake.Invoke(ctx, method, args, reply, options...)
+	}
+	<-ctx.Done()
+	return status.FromContextError(ctx.Err()).Err()
 }
 
 func TestUnlockTriesAgain(t *testing.T) {
