@@ -96,31 +96,28 @@ func (f *forwarder) close() error {
 func (f *forwarder) run(ctx context.Context) {
 	tick := time.NewTicker(forwardInterval)
 	defer tick.Stop()
-	for f.pass(ctx) {
+	for ctx.Err() == nil {
+		f.pass(ctx)
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), forwardGrace)
-			defer cancel()
-			f.pass(last)
-			return
 		}
 	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), forwardGrace)
+	defer cancel()
+	f.pass(last)
 }
 
-// pass forwards all that there are. It reports false if ctx ended before.
-func (f *forwarder) pass(ctx context.Context) bool {
+// pass forwards all that there are, or as many as it can until ctx ends.
+func (f *forwarder) pass(ctx context.Context) {
 	for {
 		letters, err := f.next()
 		if err != nil {
 			f.log.Error("dead letters cannot be read, and are not forwarded", "error", err)
-			return true
+			return
 		}
-		if len(letters) == 0 {
-			return true
-		}
-		if err := f.forward(ctx, letters); err != nil {
-			return false
+		if len(letters) == 0 || f.forward(ctx, letters) != nil {
+			return
 		}
 	}
 }
