@@ -47,7 +47,7 @@ type forwarder struct {
 	conn     *grpc.ClientConn // nil but for a topic
 	log      *slog.Logger
 	after    string    // the last one that was sent, or given up for now
-	gaveUp   time.Time // when one was given up, zero if none was
+	gaveUp   time.Time // when the first one was given up that was not sent once more, zero if none was
 }
 
 // forwarder makes the forwarder of a pipeline, nil if it has none.
@@ -153,7 +153,9 @@ func (f *forwarder) forward(ctx context.Context, letters []journal.DeadLetter) e
 		}
 		return nil
 	default:
-		f.gaveUp = time.Now()
+		if f.gaveUp.IsZero() {
+			f.gaveUp = time.Now()
+		}
 		f.log.Error("a dead letter is refused, and will be sent once more later", "dead_letter", letters[0].ID, "wait", forwardAgain, "error", err)
 	}
 	f.after = letters[len(letters)-1].ID

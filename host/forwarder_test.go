@@ -2,9 +2,12 @@ package host
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"testing"
+	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/relayhost/relayhost/host/journal"
@@ -56,5 +59,16 @@ func TestForwarderStoppedAtWork(t *testing.T) {
 	f.run(ctx)
 	if sent != 3 {
 		t.Errorf("%d of 3 dead letters were forwarded", sent)
+	}
+}
+
+// TestForwarderRefusedAgain has dead letters refused all the time: the first one
+// must have its second chance all the same.
+func TestForwarderRefusedAgain(t *testing.T) {
+	long := time.Now().Add(-forwardAgain)
+	f := &forwarder{journal: buried(t, 1), pipeline: "p", log: slog.New(slog.DiscardHandler), gaveUp: long}
+	f.send = func(context.Context, []ExportedLetter) error { return backoff.Permanent(errors.New("no")) }
+	if err := f.forward(t.Context(), make([]journal.DeadLetter, 1)); err != nil || !f.gaveUp.Equal(long) {
+		t.Errorf("the first was given up at %v, now %v: %v", long, f.gaveUp, err)
 	}
 }
