@@ -3,6 +3,7 @@ package journal
 import (
 	"bytes"
 	"io"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/record"
 
@@ -28,6 +29,12 @@ func LastRecord(log []byte, name string) (at int64) {
 // SetMemTable makes the store write tables sooner, so that tests see it do so.
 func SetMemTable(size uint64) (before uint64) {
 	before, memTable = memTable, size
+	return before
+}
+
+// SetCloseWait says how long Close waits for the disk.
+func SetCloseWait(d time.Duration) (before time.Duration) {
+	before, closeWait = closeWait, d
 	return before
 }
 
