@@ -54,7 +54,8 @@ type Options struct {
 	// Interval is for Fsync Interval. Defaults to 1 s.
 	Interval time.Duration
 	// MaxBytes is how much may be kept, dead letters included, before Admit
-	// waits. Defaults to 1 GiB.
+	// waits. Defaults to 1 GiB. What is remembered does not count: a source that
+	// has to wait cannot forget any of it.
 	MaxBytes int64
 	// Logger is told of trouble with the disk. Defaults to discarding.
 	Logger *slog.Logger
