@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -153,6 +154,27 @@ func TestReconcileFindsWhatACrashLost(t *testing.T) {
 	expectEach(t, m, events)
 	if m.count(old[0].GetId()) != 0 {
 		t.Error("an event from before the first run came again")
+	}
+}
+
+// An event that was unlocked is delivered anew, and that may be lost as any other.
+func TestReconcileFindsWhatWasUnlockedAndLost(t *testing.T) {
+	r, log, m := newRelay(t), newLogbook(t), newMemory()
+	r.stop()
+	r.options.Unlock = true
+	r.start()
+	var armed atomic.Bool
+	s := r.reconciling(r.lossy(func() bool { return armed.Swap(false) }), m, log)
+	begun(t, s, m)
+	r.publish(3)
+	pulled := mustPull(t, s, nil, 10)
+	m.append(pulled)
+	check(t, s.Unlock(t.Context(), pulled[:1]))
+	m.settle(pulled)
+	s.Settle(pulled)
+	armed.Store(true)
+	if again := mustPull(t, s, after(20*time.Second), 10); len(again) != 1 || again[0].ID != pulled[0].ID || armed.Load() {
+		t.Errorf("%d events came again", len(again))
 	}
 }
 

@@ -102,6 +102,9 @@ func (s *Source) Unlock(ctx context.Context, messages []*message.Message) error 
 			InitialInterval: firstPause, RandomizationFactor: 0.5, Multiplier: 2, MaxInterval: minLastPause,
 		}))
 		if err := last(err); err != nil {
+			if s.lost != nil {
+				s.lost.retain(group)
+			}
 			return fmt.Errorf("unlock %d events: %w", len(group), eventrelay.Explain(err))
 		}
 	}
