@@ -47,7 +47,7 @@ type forwarder struct {
 	conn     *grpc.ClientConn // nil but for a topic
 	log      *slog.Logger
 	after    string    // the last one that was sent, or given up for now
-	gaveUp   time.Time // when one was given up, zero if none was
+	gaveUp   time.Time // when the first one was given up that was not sent once more, zero if none was
 }
 
 // forwarder makes the forwarder of a pipeline, nil if it has none.
@@ -96,31 +96,28 @@ func (f *forwarder) close() error {
 func (f *forwarder) run(ctx context.Context) {
 	tick := time.NewTicker(forwardInterval)
 	defer tick.Stop()
-	for f.pass(ctx) {
+	for ctx.Err() == nil {
+		f.pass(ctx)
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), forwardGrace)
-			defer cancel()
-			f.pass(last)
-			return
 		}
 	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), forwardGrace)
+	defer cancel()
+	f.pass(last)
 }
 
-// pass forwards all that there are. It reports false if ctx ended before.
-func (f *forwarder) pass(ctx context.Context) bool {
+// pass forwards all that there are, or as many as it can until ctx ends.
+func (f *forwarder) pass(ctx context.Context) {
 	for {
 		letters, err := f.next()
 		if err != nil {
 			f.log.Error("dead letters cannot be read, and are not forwarded", "error", err)
-			return true
+			return
 		}
-		if len(letters) == 0 {
-			return true
-		}
-		if err := f.forward(ctx, letters); err != nil {
-			return false
+		if len(letters) == 0 || f.forward(ctx, letters) != nil {
+			return
 		}
 	}
 }
@@ -156,7 +153,9 @@ func (f *forwarder) forward(ctx context.Context, letters []journal.DeadLetter) e
 		}
 		return nil
 	default:
-		f.gaveUp = time.Now()
+		if f.gaveUp.IsZero() {
+			f.gaveUp = time.Now()
+		}
 		f.log.Error("a dead letter is refused, and will be sent once more later", "dead_letter", letters[0].ID, "wait", forwardAgain, "error", err)
 	}
 	f.after = letters[len(letters)-1].ID

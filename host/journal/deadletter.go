@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"slices"
 	"strconv"
 	"time"
@@ -37,6 +38,26 @@ func (f *Filter) matches(d *DeadLetter) bool {
 		return false
 	}
 	return true
+}
+
+// bounds are the numbers between which the filter chooses dead letters, of those
+// below end: the journal may have many more than the few that have an id.
+func (f *Filter) bounds(end uint64) (from, to uint64) {
+	if f.After != "" {
+		from = letterNumber(f.After) + 1
+	}
+	if len(f.IDs) == 0 {
+		return from, end
+	}
+	lowest, highest := uint64(math.MaxUint64), uint64(0)
+	for _, id := range f.IDs {
+		n := letterNumber(id)
+		lowest, highest = min(lowest, n), max(highest, n)
+	}
+	if highest < end {
+		end = highest + 1
+	}
+	return max(from, lowest), end
 }
 
 // What is read, and changed in one commit, at once.
@@ -96,10 +117,7 @@ func (j *Journal) pages(f Filter) iter.Seq2[[]stored, error] {
 		end := j.next
 		j.mu.Unlock()
 		left := f.Limit
-		from := uint64(0)
-		if f.After != "" {
-			from = letterNumber(f.After) + 1
-		}
+		from, end := f.bounds(end)
 		for from < end {
 			most := pageLetters
 			if f.Limit > 0 {

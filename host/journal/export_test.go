@@ -3,6 +3,7 @@ package journal
 import (
 	"bytes"
 	"io"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/record"
 
@@ -31,11 +32,24 @@ func SetMemTable(size uint64) (before uint64) {
 	return before
 }
 
+// SetCloseWait says how long Close waits for the disk.
+func SetCloseWait(d time.Duration) (before time.Duration) {
+	before, closeWait = closeWait, d
+	return before
+}
+
 // SetSparse says from how many bytes on that are held for nothing pulls are
 // rewritten.
 func SetSparse(size int64) (before int64) {
 	before, sparseBytes = sparseBytes, size
 	return before
+}
+
+// Ordered is how many pulls are kept in the order of their positions.
+func Ordered(i *Inbox) int {
+	i.j.mu.Lock()
+	defer i.j.mu.Unlock()
+	return i.p.byPosition.Len()
 }
 
 // Decoders are those of what the store holds: each decodes data and encodes what

@@ -219,7 +219,8 @@ func (g *generation) closeStore() (err error) {
 	return g.db.Close()
 }
 
-// shutDown closes the store, or leaves it behind if it fails.
+// shutDown closes the store, or leaves it behind if it fails, once nothing is
+// written any more.
 func (g *generation) shutDown() error {
 	closed := make(chan error, 1)
 	go func() { closed <- g.close() }()
@@ -227,6 +228,7 @@ func (g *generation) shutDown() error {
 	case err := <-closed:
 		return cmp.Or(g.err(), err)
 	case <-g.failed:
+		g.shut("given up")
 		return g.err()
 	}
 }

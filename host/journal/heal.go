@@ -93,8 +93,21 @@ func (j *Journal) reopen(cause error) error {
 		g.giveUp()
 		return err
 	}
+	if !j.resume(g) {
+		g.giveUp()
+		return ErrClosed
+	}
+	return nil
+}
+
+// resume goes on with a store that was opened anew, unless the journal was closed
+// meanwhile because the disk hung.
+func (j *Journal) resume(g *generation) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if j.closed {
+		return false
+	}
 	j.store, j.trouble = g, nil
 	for _, p := range j.pipelines {
 		if len(p.recoverable) > 0 {
@@ -102,7 +115,7 @@ func (j *Journal) reopen(cause error) error {
 		}
 	}
 	j.wake()
-	return nil
+	return true
 }
 
 // checkBooks makes sure that the store has the last commit, or the one after it,

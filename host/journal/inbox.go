@@ -192,7 +192,6 @@ func (i *Inbox) write(a *appending, b *pebble.Batch, k *books) error {
 		return nil
 	}
 	value = appendMarks(nil, a.value.received, a.messages)
-	a.marks.size = int64(len(value))
 	k.marks++
 	return b.Set(segmentKey(keyMarks, i.p.number, number), value, nil)
 }
@@ -202,7 +201,7 @@ func (i *Inbox) committed(a *appending) {
 	a.segment.stored = true
 	i.j.resize(i.p, a.segment, int64(a.size))
 	if i.o.Remember {
-		i.j.remember(i.p, a.marks)
+		i.p.remember(a.marks)
 	}
 }
 
@@ -400,7 +399,7 @@ func (i *Inbox) Forget(floor int64) {
 		i.p.moved = true
 		i.j.queue.moved = append(i.j.queue.moved, i.p)
 	}
-	for _, m := range i.j.forgotten(i.p) {
+	for _, m := range i.p.forgotten() {
 		i.j.queue.dropped = append(i.j.queue.dropped, ownedMarks{i.p, m})
 	}
 	i.j.kickCommitter()

@@ -54,7 +54,8 @@ type Options struct {
 	// Interval is for Fsync Interval. Defaults to 1 s.
 	Interval time.Duration
 	// MaxBytes is how much may be kept, dead letters included, before Admit
-	// waits. Defaults to 1 GiB.
+	// waits. Defaults to 1 GiB. What is remembered does not count: a source that
+	// has to wait cannot forget any of it.
 	MaxBytes int64
 	// Logger is told of trouble with the disk. Defaults to discarding.
 	Logger *slog.Logger
@@ -92,8 +93,8 @@ type Journal struct {
 	mu sync.Mutex
 	ledger
 	queue   queue
-	store   *generation // nil once the journal is closed
-	trouble error       // why the store cannot be used for now
+	store   *generation
+	trouble error // why the store cannot be used for now
 	closed  bool
 	failure error         // what Close returns
 	changed chan struct{} // closed when bytes, trouble or closed change
@@ -157,7 +158,7 @@ func (j *Journal) open() error {
 }
 
 // closeWait is how long Close waits for the disk.
-const closeWait = 10 * time.Second
+var closeWait = 10 * time.Second
 
 // Close writes what is queued, as far as the disk lets it, and closes the
 // journal. What was not settled is handled by a later run.
@@ -167,7 +168,7 @@ func (j *Journal) Close() error {
 		select {
 		case <-j.ended:
 		case <-time.After(closeWait):
-			j.end(fmt.Errorf("close the journal: the disk did not answer for %v", closeWait))
+			j.abandon(fmt.Errorf("close the journal: the disk did not answer for %v", closeWait))
 		}
 	})
 	j.mu.Lock()
@@ -175,14 +176,34 @@ func (j *Journal) Close() error {
 	return j.failure
 }
 
-// end makes the journal a closed one.
-func (j *Journal) end(err error) {
+// abandon closes a journal whose disk hangs. What the disk was asked to do it may
+// do yet: until then nobody else can open the journal, or both would write.
+func (j *Journal) abandon(err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.closed {
 		return
 	}
-	j.closed, j.failure = true, errors.Join(err, j.lock.Close())
+	j.store.fail("close", j.dir, err, false)
+	j.refuse(err)
+	go func() {
+		<-j.ended
+		_ = j.lock.Close()
+	}()
+}
+
+// end makes the journal a closed one.
+func (j *Journal) end(err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if !j.closed {
+		j.refuse(errors.Join(err, j.lock.Close()))
+	}
+}
+
+// refuse has nothing committed any more. The journal is locked.
+func (j *Journal) refuse(err error) {
+	j.closed, j.failure = true, err
 	close(j.over)
 	j.wake()
 }

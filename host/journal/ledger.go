@@ -10,7 +10,7 @@ import (
 type ledger struct {
 	books     books // as they are in the store
 	next      uint64
-	bytes     int64 // of segments, marks and dead letters
+	bytes     int64 // of segments and dead letters
 	pipelines map[string]*pipeline
 }
 
@@ -49,7 +49,6 @@ func (p *pipeline) stats() PipelineStats {
 type marks struct {
 	segment uint64
 	highest int64 // position
-	size    int64
 }
 
 func newLedger() *ledger { return &ledger{next: 1, pipelines: map[string]*pipeline{}} }
@@ -92,6 +91,7 @@ func (l *ledger) add(p *pipeline, s *segment) {
 // drop takes a segment out, settled or not.
 func (l *ledger) drop(p *pipeline, s *segment) {
 	delete(p.segments, s.number)
+	p.byPosition.drop(s)
 	p.unsettled -= int64(s.unsettled)
 	p.unsettledBytes -= s.bytes
 	p.held -= s.size
@@ -110,17 +110,15 @@ func (l *ledger) resize(p *pipeline, s *segment, size int64) {
 }
 
 // remember takes marks in.
-func (l *ledger) remember(p *pipeline, m marks) {
+func (p *pipeline) remember(m marks) {
 	p.marks = append(p.marks, m)
-	l.bytes += m.size
 }
 
 // forgotten takes the marks out that are below the floor.
-func (l *ledger) forgotten(p *pipeline) (dropped []marks) {
+func (p *pipeline) forgotten() (dropped []marks) {
 	kept := p.marks[:0]
 	for _, m := range p.marks {
 		if m.highest <= p.floor {
-			l.bytes -= m.size
 			dropped = append(dropped, m)
 		} else {
 			kept = append(kept, m)

@@ -101,6 +101,22 @@ func TestFull(t *testing.T) {
 	}
 }
 
+// TestRememberedIsNoReasonToWait settles all of what was pulled: the source drops
+// what is remembered when it pulls, so it must be let.
+func TestRememberedIsNoReasonToWait(t *testing.T) {
+	j := open(t, "j", journal.Options{FS: vfs.NewMem(), MaxBytes: 3000})
+	in := inbox(t, j, "a")
+	for n := range 10 {
+		settle(in, message.Outcome{}, appendAll(t, in, events(1+100*n, 100))...)
+	}
+	letters(t, j, journal.Filter{}) // flushes
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if !in.Admit(ctx.Done()) {
+		t.Errorf("nothing may be pulled: %+v", j.Stats())
+	}
+}
+
 func closedChannel() chan struct{} {
 	c := make(chan struct{})
 	close(c)
@@ -298,6 +314,24 @@ func TestFilters(t *testing.T) {
 	}
 	if s := j.Stats().Pipelines["a"]; s.Unsettled != 4 || s.DeadLetters != 2 {
 		t.Errorf("%+v", s)
+	}
+}
+
+// TestSettledTakesNoMemory has nobody ask for the lowest position, as in queue
+// mode without reconcile.
+func TestSettledTakesNoMemory(t *testing.T) {
+	j := open(t, "j", journal.Options{FS: vfs.NewMem()})
+	in := inbox(t, j, "a")
+	stuck := appendAll(t, in, events(1, 1))
+	for n := range 10 {
+		settle(in, message.Outcome{}, appendAll(t, in, events(2+n, 1))...)
+	}
+	if n := journal.Ordered(in); n != 1 {
+		t.Errorf("%d pulls are in memory, and 1 is unsettled", n)
+	}
+	settle(in, message.Outcome{}, stuck...)
+	if n := journal.Ordered(in); n != 0 {
+		t.Errorf("%d pulls are in memory, and none is unsettled", n)
 	}
 }
 

@@ -22,6 +22,7 @@ type segment struct {
 	positions []int64 // by index
 	lowest    int64   // of the unsettled, or lower
 	stale     bool    // the message at lowest has settled
+	place     int     // in segments, -1 if it is not there
 
 	changed bool // settled is to be written
 	bitmap  bool // the store has it
@@ -30,7 +31,7 @@ type segment struct {
 
 func newSegment(number uint64, v *segmentValue, size int64) *segment {
 	s := &segment{
-		number: number, total: v.total, back: v.back, size: size, lowest: math.MaxInt64,
+		number: number, total: v.total, back: v.back, size: size, lowest: math.MaxInt64, place: -1,
 		settled: make([]byte, (v.total+7)/8), positions: make([]int64, v.total),
 	}
 	for i := range s.settled {
@@ -82,10 +83,17 @@ type segments []*segment
 
 func (h segments) Len() int           { return len(h) }
 func (h segments) Less(i, j int) bool { return h[i].lowest < h[j].lowest }
-func (h segments) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h segments) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].place, h[j].place = i, j
+}
 
 // Push is for container/heap.
-func (h *segments) Push(x any) { *h = append(*h, x.(*segment)) } //nolint:forcetypeassert // as heap.Push is called here
+func (h *segments) Push(x any) {
+	s := x.(*segment) //nolint:forcetypeassert // as heap.Push is called here
+	s.place = len(*h)
+	*h = append(*h, s)
+}
 
 // Pop is for container/heap.
 func (h *segments) Pop() any {
@@ -93,21 +101,26 @@ func (h *segments) Pop() any {
 	s := (*h)[last]
 	(*h)[last] = nil
 	*h = (*h)[:last]
+	s.place = -1
 	return s
+}
+
+// drop takes a segment out, if it is there.
+func (h *segments) drop(s *segment) {
+	if s.place >= 0 {
+		heap.Remove(h, s.place)
+	}
 }
 
 // min is the lowest position of an unsettled message.
 func (h *segments) min() (int64, bool) {
 	for h.Len() > 0 {
-		switch top := (*h)[0]; {
-		case top.unsettled == 0:
-			heap.Pop(h)
-		case top.stale:
-			top.refresh()
-			heap.Fix(h, 0)
-		default:
+		top := (*h)[0]
+		if !top.stale {
 			return top.lowest, true
 		}
+		top.refresh()
+		heap.Fix(h, 0)
 	}
 	return 0, false
 }

@@ -260,13 +260,13 @@ func (c *census) marks(k key, value []byte) error {
 		return err
 	}
 	c.found.marks++
-	m := marks{segment: k.number, size: int64(len(value))}
+	m := marks{segment: k.number}
 	for i, mark := range all {
 		if i == 0 || mark.Position > m.highest {
 			m.highest = mark.Position
 		}
 	}
-	c.remember(c.pipeline(k.pipeline), m)
+	c.pipeline(k.pipeline).remember(m)
 	return nil
 }
 

@@ -167,8 +167,8 @@ func (p *Pipeline) unsettled() error {
 }
 
 // settle gives messages their outcomes, in order, and tells the journal and the
-// source; those to be unlocked are so first. What comes after the drain's deadline is ignored: those messages have been
-// reported as unsettled.
+// source; those to be unlocked are so first. What comes after the drain's deadline
+// is ignored: those messages have been reported as unsettled.
 func (p *Pipeline) settle(ended []message.Failure) {
 	if p.unlocker != nil {
 		ended = p.unlocker.take(ended)

@@ -300,13 +300,22 @@ func (c *reconciler) settle(messages []*message.Message) {
 	c.progress.settle(messages)
 }
 
-// release forgets events that were unlocked: the queue delivers them anew.
+// release forgets events that are to be unlocked: the queue delivers them anew,
+// and that may be lost too.
 func (c *reconciler) release(messages []*message.Message) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, m := range messages {
 		delete(c.found, keyOf(m))
 	}
+	c.window.remove(messages)
+}
+
+// retain takes it back: the events are locked still.
+func (c *reconciler) retain(messages []*message.Message) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.window.add(messages, time.Now())
 }
 
 // inspection is a look at the log.

@@ -6,7 +6,9 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"google.golang.org/grpc"
@@ -155,6 +157,27 @@ func TestReconcileFindsWhatACrashLost(t *testing.T) {
 	}
 }
 
+// An event that was unlocked is delivered anew, and that may be lost as any other.
+func TestReconcileFindsWhatWasUnlockedAndLost(t *testing.T) {
+	r, log, m := newRelay(t), newLogbook(t), newMemory()
+	r.stop()
+	r.options.Unlock = true
+	r.start()
+	var armed atomic.Bool
+	s := r.reconciling(r.lossy(func() bool { return armed.Swap(false) }), m, log)
+	begun(t, s, m)
+	r.publish(3)
+	pulled := mustPull(t, s, nil, 10)
+	m.append(pulled)
+	check(t, s.Unlock(t.Context(), pulled[:1]))
+	m.settle(pulled)
+	s.Settle(pulled)
+	armed.Store(true)
+	if again := mustPull(t, s, after(20*time.Second), 10); len(again) != 1 || again[0].ID != pulled[0].ID || armed.Load() {
+		t.Errorf("%d events came again", len(again))
+	}
+}
+
 func TestReconcileRefusesAnIgnoredQuery(t *testing.T) {
 	r := newRelay(t)
 	r.publish(1)
@@ -189,6 +212,40 @@ func TestUnlock(t *testing.T) {
 			t.Errorf("%d events came again", len(again))
 		}
 	}
+}
+
+// TestUnlockUnanswered asks a server that never says whether it unlocks: neither
+// pulls nor messages that end meanwhile may wait for it.
+func TestUnlockUnanswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := source.New(mute{newFake(func(context.Context, int, int) ([]byte, error) { return reply(1), nil })},
+			source.Options{DestinationID: "d1", Unlock: true, Logger: newLogbook(t).logger()})
+		pulled := make(chan []*message.Message, 1)
+		go func() {
+			messages, _ := s.Pull(t.Context(), nil, 10)
+			pulled <- messages
+		}()
+		synctest.Wait()
+		asked := time.Now()
+		if s.CanUnlock() || time.Since(asked) > 0 {
+			t.Errorf("it waited for %v", time.Since(asked))
+		}
+		if messages := <-pulled; len(messages) != 1 || time.Since(asked) > time.Minute {
+			t.Errorf("%d messages after %v", len(messages), time.Since(asked))
+		}
+	})
+}
+
+// mute does not answer whether it unlocks.
+type mute struct{ *fake }
+
+// Invoke implements grpc.ClientConnInterface.
+func (m mute) Invoke(ctx context.Context, method string, args, reply any, options ...grpc.CallOption) error {
+	if method != pb.Events_UnLockQueuedEvents_FullMethodName {
+		return m.fake.Invoke(ctx, method, args, reply, options...)
+	}
+	<-ctx.Done()
+	return status.FromContextError(ctx.Err()).Err()
 }
 
 func TestUnlockTriesAgain(t *testing.T) {

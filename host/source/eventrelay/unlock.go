@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/cenkalti/backoff/v5"
 	"google.golang.org/grpc"
@@ -20,8 +21,14 @@ import (
 // its answer is neither yes nor no.
 const detectTries = 3
 
+// detectTimeout is how long a server may take to say so: a pull waits for it.
+const detectTimeout = 10 * time.Second
+
 // unlocking is whether the server can unlock, and how often that was asked.
 type unlocking struct {
+	// asking is held by the pull that asks the server.
+	asking sync.Mutex
+
 	mu         sync.Mutex
 	known, can bool
 	tries      int
@@ -38,12 +45,16 @@ func (s *Source) CanUnlock() bool {
 // detect finds out whether the server can unlock, by unlocking nothing.
 func (s *Source) detect(ctx context.Context) {
 	u := &s.unlocking
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if u.known || !s.options.Unlock {
+	u.asking.Lock()
+	defer u.asking.Unlock()
+	if !s.options.Unlock || u.isKnown() {
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, detectTimeout)
+	defer cancel()
 	err := s.unlock(ctx, nil)
+	u.mu.Lock()
+	defer u.mu.Unlock()
 	switch code := status.Code(err); {
 	case err == nil || code == codes.InvalidArgument:
 		u.known, u.can = true, true
@@ -52,6 +63,12 @@ func (s *Source) detect(ctx context.Context) {
 		s.options.Logger.Warn("the server cannot unlock events: what is configured in place of that happens to those that fail",
 			"error", eventrelay.Detail(err))
 	}
+}
+
+func (u *unlocking) isKnown() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.known
 }
 
 // detected gives up on a server that gives events and no answer about unlocking.
@@ -85,6 +102,9 @@ func (s *Source) Unlock(ctx context.Context, messages []*message.Message) error 
 			InitialInterval: firstPause, RandomizationFactor: 0.5, Multiplier: 2, MaxInterval: minLastPause,
 		}))
 		if err := last(err); err != nil {
+			if s.lost != nil {
+				s.lost.retain(group)
+			}
 			return fmt.Errorf("unlock %d events: %w", len(group), eventrelay.Explain(err))
 		}
 	}

@@ -160,6 +160,20 @@ func (w *window) drop(n int) (position int64) {
 	return position
 }
 
+// remove forgets events.
+func (w *window) remove(messages []*message.Message) {
+	for _, m := range messages {
+		i, found := w.find(keyOf(m))
+		if !found {
+			continue
+		}
+		if w.seen[i].gone {
+			w.gone--
+		}
+		w.seen = slices.Delete(w.seen, i, i+1)
+	}
+}
+
 // middle splits a stretch: by what was seen of it, or else in half.
 func (w *window) middle(s stretch) int64 {
 	if part := w.part(s); len(part) > 1 {
