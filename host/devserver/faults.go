@@ -155,7 +155,9 @@ func failing(plan *faultPlan, conns *tap) grpc.UnaryServerInterceptor {
 		case Cut:
 			conns.cut(ctx)
 		case Large:
-			enlarge(response)
+			if err == nil {
+				enlarge(response)
+			}
 		case Trickle:
 			conns.slow(ctx, f.Duration)
 		}

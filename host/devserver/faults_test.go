@@ -83,6 +83,13 @@ func TestLargeLeavesTheEvents(t *testing.T) {
 	}
 }
 
+// What fails by itself is answered as ever.
+func TestLargeLeavesErrors(t *testing.T) {
+	b, _ := start(t, devserver.Options{Faults: []devserver.Fault{{Kind: devserver.Large}}})
+	_, err := b.events.PullEvents(b.admin(t), &pb.PullEventsRequest{Topic: "nobody's"})
+	wantInternal(t, err)
+}
+
 // The connection is cut, the next is answered by what speaks no gRPC, and then
 // all is well; nothing is locked.
 func TestStatus500(t *testing.T) {
