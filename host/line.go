@@ -203,7 +203,10 @@ func onFailure(name string) message.OnFailure {
 // slots makes a plugin's slots the pipeline's handlers.
 type slots struct{ plugin *plugin.Plugin }
 
-func (s slots) NewHandler(ctx context.Context) (pipeline.Handler, error) {
+func (s slots) NewHandler(ctx context.Context, stage pipeline.Stage) (pipeline.Handler, error) {
+	if stage == pipeline.Failures && !s.Callbacks().HandleFailed {
+		return nil, nil
+	}
 	return s.plugin.NewSlot(ctx)
 }
 

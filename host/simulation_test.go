@@ -437,10 +437,15 @@ type plugged struct {
 	faults bool
 }
 
-func (p plugged) NewHandler(context.Context) (pipeline.Handler, error) { return p, nil }
-func (plugged) Callbacks() pipeline.Callbacks                          { return pipeline.Callbacks{} }
-func (plugged) Interrupt()                                             {}
-func (plugged) Close(context.Context) error                            { return nil }
+func (p plugged) NewHandler(_ context.Context, s pipeline.Stage) (pipeline.Handler, error) {
+	if s == pipeline.Failures {
+		return nil, nil
+	}
+	return p, nil
+}
+func (plugged) Callbacks() pipeline.Callbacks { return pipeline.Callbacks{} }
+func (plugged) Interrupt()                    {}
+func (plugged) Close(context.Context) error   { return nil }
 
 func (plugged) PrepareMessages([]*message.Message) []message.Patch { return nil }
 

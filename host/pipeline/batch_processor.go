@@ -11,27 +11,32 @@ import (
 type batchProcessor struct {
 	pipeline *Pipeline
 	handler  Handler
+	exchange exchange
 	lane     *batchLane
 	config   *BatcherConfig
 	ended    []message.Failure // ok or not; reused
 }
 
 func newBatchProcessor(b *batcher, i int) *batchProcessor {
-	return &batchProcessor{pipeline: b.pipeline, handler: b.slots[i], lane: b.lane(i), config: &b.config}
+	h := b.slots[i]
+	return &batchProcessor{pipeline: b.pipeline, handler: h, exchange: newExchange(h), lane: b.lane(i), config: &b.config}
 }
 
 func (s *batchProcessor) run(work context.Context) {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
-		b := s.lane.take(work, timer)
-		if b == nil {
+		taken := s.lane.take(work, timer)
+		if taken == nil {
 			return
 		}
-		s.admit(b)
-		if len(b.Messages) > 0 {
-			s.handle(work, b)
+		s.admit(taken.batch)
+		if len(taken.batch.Messages) > 0 {
+			s.exchange.begin()
+			s.handle(work, taken.batch)
+			s.exchange.end()
 		}
+		s.lane.handled(taken)
 		s.pipeline.checkDrained() // some may have been held back
 	}
 }

@@ -29,9 +29,11 @@ type batchLane struct {
 	mu    sync.Mutex
 	open  map[string]*openBatch // by batch key
 	order *list.List            // of *openBatch, the oldest first
-	ready []*message.Batch
+	ready []*openBatch
 	ended bool
 	wake  chan struct{}
+
+	generation *generation // of the batches that are opened now
 }
 
 // openBatch is a batch that waits to fill.
@@ -40,6 +42,8 @@ type openBatch struct {
 	bytes int
 	due   time.Time
 	place *list.Element
+
+	generation *generation
 }
 
 func newBatcher(p *Pipeline, c BatcherConfig) *batcher {
@@ -52,6 +56,7 @@ func newBatcher(p *Pipeline, c BatcherConfig) *batcher {
 		b.lanes = append(b.lanes, &batchLane{
 			batcher: b, partition: i,
 			open: make(map[string]*openBatch), order: list.New(), wake: make(chan struct{}, 1),
+			generation: newGeneration(),
 		})
 	}
 	return b
@@ -115,7 +120,10 @@ func (l *batchLane) put(m *message.Message) *openBatch {
 		open = &openBatch{
 			batch: &message.Batch{Batcher: c.Name, Key: m.BatchKey, Partition: l.partition},
 			due:   time.Now().Add(c.BatchTimeout),
+
+			generation: l.generation,
 		}
+		l.generation.left++
 		open.place = l.order.PushBack(open)
 		l.open[m.BatchKey] = open
 	}
@@ -134,13 +142,13 @@ func (l *batchLane) oldest() *openBatch {
 
 func (l *batchLane) emit(o *openBatch, t message.Trigger) {
 	o.batch.Trigger = t
-	l.ready = append(l.ready, o.batch)
+	l.ready = append(l.ready, o)
 	l.order.Remove(o.place)
 	delete(l.open, o.batch.Key)
 }
 
 // take waits for a batch. It returns nil when there will be none.
-func (l *batchLane) take(work context.Context, timer *time.Timer) *message.Batch {
+func (l *batchLane) take(work context.Context, timer *time.Timer) *openBatch {
 	for {
 		batch, wait := l.next()
 		if batch != nil {
@@ -161,7 +169,7 @@ func (l *batchLane) take(work context.Context, timer *time.Timer) *message.Batch
 
 // next takes the batch that is to be handled next, or tells how long there will
 // be none; less than 0 means for ever.
-func (l *batchLane) next() (*message.Batch, time.Duration) {
+func (l *batchLane) next() (*openBatch, time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	wait := time.Hour
@@ -209,8 +217,8 @@ func (l *batchLane) signal() {
 func (b *batcher) waiting() (n int) {
 	for _, l := range b.lanes {
 		l.mu.Lock()
-		for _, batch := range l.ready {
-			n += len(batch.Messages)
+		for _, o := range l.ready {
+			n += len(o.batch.Messages)
 		}
 		for _, o := range l.open {
 			n += len(o.batch.Messages)

@@ -66,7 +66,7 @@ func (p *Pipeline) end(group []message.Failure) {
 			ended, failed = append(ended, f), true
 		}
 	}
-	if failed && p.failed != nil {
+	if failed && p.failed != nil && p.plugin.Callbacks().HandleFailed {
 		p.failed.inbox.put(ended)
 		return
 	}
@@ -113,6 +113,7 @@ func (p *Pipeline) Resume(partition string) bool {
 type failedProcessor struct {
 	pipeline *Pipeline
 	handler  Handler
+	exchange exchange
 	inbox    *inbox[[]message.Failure]
 }
 
@@ -126,7 +127,9 @@ func (s *failedProcessor) run(work context.Context) {
 			if s.pipeline.halted.Load() {
 				return
 			}
+			s.exchange.begin()
 			s.handle(group)
+			s.exchange.end()
 		}
 	}
 }

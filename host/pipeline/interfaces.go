@@ -56,11 +56,23 @@ type Journal interface {
 
 // Plugin makes the handlers of a pipeline's slots.
 type Plugin interface {
-	// NewHandler makes the handler of one slot.
-	NewHandler(ctx context.Context) (Handler, error)
-	// Callbacks says which of the optional calls the handlers have.
+	// NewHandler makes the handler of one slot. It may return nil for Failures
+	// if there never is a handle_failed to call.
+	NewHandler(ctx context.Context, s Stage) (Handler, error)
+	// Callbacks says which of the optional calls are wanted, at the time: it is
+	// asked before each chunk.
 	Callbacks() Callbacks
 }
+
+// Stage is where a slot is, and so which calls its handler gets.
+type Stage uint8
+
+// The stages: PrepareMessages and HandleMessage, HandleBatch, HandleFailed.
+const (
+	Processors Stage = iota
+	Batchers
+	Failures
+)
 
 // Callbacks are the calls that a plugin may do without.
 type Callbacks struct{ PrepareMessages, HandleFailed bool }
@@ -87,6 +99,17 @@ type Handler interface {
 	Interrupt()
 	// Close gives the slot's instance back; no call may be running.
 	Close(ctx context.Context) error
+}
+
+// Exchanger is a Handler behind which the plugin may be exchanged for another,
+// between one chunk, batch or group of failures and the next. What a chunk has
+// made is with its batchers before End.
+type Exchanger interface {
+	Handler
+	// Begin comes before the calls about a chunk, End after them, on the slot's
+	// goroutine.
+	Begin()
+	End()
 }
 
 // Sink is where a batcher's output goes. It is shared by the batcher's slots

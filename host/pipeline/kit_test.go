@@ -115,7 +115,10 @@ type plugin struct {
 	made, closed int
 }
 
-func (p *plugin) NewHandler(context.Context) (pipeline.Handler, error) {
+func (p *plugin) NewHandler(_ context.Context, s pipeline.Stage) (pipeline.Handler, error) {
+	if s == pipeline.Failures && p.failed == nil {
+		return nil, nil
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.refuse != nil {

@@ -52,11 +52,10 @@ import (
 
 // Pipeline runs one source through one plugin. Make it with [New].
 type Pipeline struct {
-	config    Config
-	source    Source
-	plugin    Plugin
-	callbacks Callbacks
-	log       *slog.Logger
+	config Config
+	source Source
+	plugin Plugin
+	log    *slog.Logger
 
 	ledger     ledger
 	limiter    *limiter
@@ -66,7 +65,7 @@ type Pipeline struct {
 	turn       *turn
 	processors []*processor
 	batchers   map[string]*batcher
-	failed     *failedProcessor // nil unless the plugin has handle_failed
+	failed     *failedProcessor // nil if the plugin never has handle_failed
 	unlocker   *unlocker        // nil unless the source can be asked to unlock
 
 	phase phase
@@ -92,7 +91,7 @@ func New(config Config, source Source, plugin Plugin) (*Pipeline, error) {
 		return nil, fmt.Errorf("pipeline %q: %w", config.Name, err)
 	}
 	p := &Pipeline{
-		config: config, source: source, plugin: plugin, callbacks: plugin.Callbacks(),
+		config: config, source: source, plugin: plugin,
 		log:     config.Logger.With("pipeline", config.Name),
 		limiter: newLimiter(config.Producer.RateLimit),
 		gate:    newGate(), retrier: newRetrier(), turn: newTurn(),
@@ -152,25 +151,25 @@ func (p *Pipeline) makeHandlers(ctx context.Context) error {
 	for _, c := range p.config.Batchers {
 		b := p.batchers[c.Name]
 		for range c.Concurrency {
-			h, err := p.plugin.NewHandler(ctx)
+			h, err := p.plugin.NewHandler(ctx, Batchers)
 			if err != nil {
 				return err
 			}
 			b.slots = append(b.slots, h)
 		}
 	}
-	if p.callbacks.HandleFailed {
-		h, err := p.plugin.NewHandler(ctx)
-		if err != nil {
-			return err
-		}
-		p.failed = &failedProcessor{pipeline: p, handler: h, inbox: newInbox[[]message.Failure]()}
+	h, err := p.plugin.NewHandler(ctx, Failures)
+	if err != nil {
+		return err
+	}
+	if h != nil {
+		p.failed = &failedProcessor{pipeline: p, handler: h, exchange: newExchange(h), inbox: newInbox[[]message.Failure]()}
 	}
 	slots := p.config.Processors
 	p.demand = newDemand(slots.Concurrency, slots.MaxDemand*p.config.Producer.Concurrency,
 		p.config.MaxInFlight, p.config.MaxInFlightBytes)
 	for i := range slots.Concurrency {
-		h, err := p.plugin.NewHandler(ctx)
+		h, err := p.plugin.NewHandler(ctx, Processors)
 		if err != nil {
 			return err
 		}

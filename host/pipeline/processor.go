@@ -16,6 +16,7 @@ type processor struct {
 	pipeline *Pipeline
 	index    int
 	handler  Handler
+	exchange exchange
 	inbox    *inbox[*message.Message]
 
 	// Of the chunk at hand; reused.
@@ -27,7 +28,7 @@ type processor struct {
 
 func newProcessor(p *Pipeline, index int, h Handler) *processor {
 	return &processor{
-		pipeline: p, index: index, handler: h, inbox: newInbox[*message.Message](),
+		pipeline: p, index: index, handler: h, exchange: newExchange(h), inbox: newInbox[*message.Message](),
 		forward: make(map[*batcher][]*message.Message, len(p.batchers)),
 	}
 }
@@ -58,6 +59,7 @@ func (s *processor) handle(chunk []*message.Message) {
 			first++
 		}
 	}
+	s.exchange.begin()
 	watch := s.pipeline.watch()
 	s.count.forwarded, s.count.failed = 0, 0
 	s.process(chunk)
@@ -68,6 +70,7 @@ func (s *processor) handle(chunk []*message.Message) {
 	clear(s.ended)
 	s.ended = s.ended[:0]
 	s.forwardAll()
+	s.exchange.end()
 	s.pipeline.demand.ask(s.index, first)
 	s.pipeline.leave(len(chunk))
 }
@@ -75,7 +78,7 @@ func (s *processor) handle(chunk []*message.Message) {
 // process prepares and handles messages, but for those whose partition is held
 // back.
 func (s *processor) process(chunk []*message.Message) {
-	if !s.pipeline.callbacks.PrepareMessages {
+	if !s.pipeline.plugin.Callbacks().PrepareMessages {
 		for _, m := range chunk {
 			s.handleMessage(m)
 		}

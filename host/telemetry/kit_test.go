@@ -137,7 +137,12 @@ type plugin struct {
 	failed  func([]message.Failure) ([]message.OnFailure, message.Outcome)
 }
 
-func (p plugin) NewHandler(context.Context) (pipeline.Handler, error) { return p, nil }
+func (p plugin) NewHandler(_ context.Context, s pipeline.Stage) (pipeline.Handler, error) {
+	if s == pipeline.Failures && p.failed == nil {
+		return nil, nil
+	}
+	return p, nil
+}
 
 func (p plugin) Callbacks() pipeline.Callbacks {
 	return pipeline.Callbacks{HandleFailed: p.failed != nil}

@@ -24,7 +24,10 @@ func (s slots) Callbacks() pipeline.Callbacks {
 	}
 }
 
-func (s slots) NewHandler(ctx context.Context) (pipeline.Handler, error) {
+func (s slots) NewHandler(ctx context.Context, stage pipeline.Stage) (pipeline.Handler, error) {
+	if stage == pipeline.Failures && !s.Callbacks().HandleFailed {
+		return nil, nil
+	}
 	r := s.run
 	r.mu.Lock()
 	defer r.mu.Unlock()
