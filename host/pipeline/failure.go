@@ -142,7 +142,7 @@ func (s *failedProcessor) handle(group []message.Failure) {
 	}
 	watch := s.pipeline.watch()
 	actions, o := s.handler.HandleFailed(failures)
-	watch.tell(func(ob Observer, took time.Duration) { ob.FailuresHandled(len(failures), o, took) })
+	watch.tell(func(ob Observer, took time.Duration) { ob.FailuresHandled(failures, o, took) })
 	if s.pipeline.halted.Load() {
 		return
 	}
