@@ -88,7 +88,7 @@ func graves(t *testing.T, n int, pipelines ...string) *config.Config {
 	j, err := journal.Open(filepath.Join(dir, "j"), journal.Options{Fsync: journal.Off})
 	must(t, err)
 	for _, name := range pipelines {
-		inbox, err := j.Inbox(journal.InboxOptions{Pipeline: name, Plugin: "ab" + name})
+		inbox, err := j.Inbox(journal.InboxOptions{Pipeline: name})
 		must(t, err)
 		messages := make([]*message.Message, n)
 		for i := range messages {
@@ -96,6 +96,7 @@ func graves(t *testing.T, n int, pipelines ...string) *config.Config {
 		}
 		must(t, inbox.Append(t.Context(), nil, messages))
 		for _, m := range messages {
+			m.Plugin = "ab" + name
 			m.Settle(message.Outcome{Kind: message.Trap, Reason: "why", Trace: "where", Action: message.DeadLetter})
 		}
 		inbox.Settle(messages)

@@ -29,13 +29,12 @@ func openJournal(c config.Journal, log *slog.Logger) (*journal.Journal, error) {
 }
 
 // inbox is a pipeline's part of the journal, nil without one.
-func (w workshop) inbox(c config.Pipeline, digest string) (*journal.Inbox, error) {
+func (w workshop) inbox(c config.Pipeline) (*journal.Inbox, error) {
 	if w.journal == nil {
 		return nil, nil
 	}
 	return w.journal.Inbox(journal.InboxOptions{
 		Pipeline: c.Name,
-		Plugin:   digest,
 		Remember: c.Producer.Mode == "log" || c.Producer.Reconcile,
 	})
 }

@@ -72,7 +72,7 @@ func (w workshop) fit(ctx context.Context, l *line, c config.Pipeline) (err erro
 		return err
 	}
 	shape := w.shape(c)
-	if l.inbox, err = w.inbox(c, l.plugin.Digest()); err != nil {
+	if l.inbox, err = w.inbox(c); err != nil {
 		return err
 	}
 	if l.inbox != nil {

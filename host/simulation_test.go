@@ -186,7 +186,7 @@ func (w *world) begin(faults bool) *life {
 	var err error
 	l.journal, err = journal.Open("journal", journal.Options{FS: doomedDisk{w.disk, l.step}})
 	must(w.t, err)
-	l.inbox, err = l.journal.Inbox(journal.InboxOptions{Pipeline: "p", Plugin: "d1", Remember: true})
+	l.inbox, err = l.journal.Inbox(journal.InboxOptions{Pipeline: "p", Remember: true})
 	must(w.t, err)
 	marks, err := l.inbox.Remembered()
 	must(w.t, err)

@@ -101,7 +101,10 @@ func (l *line) state() telemetry.State {
 		Kept: l.kept(), Lag: l.lag(),
 		Waiting: waiting.Batchers, Retries: waiting.Retries,
 		HaltedPartitions: waiting.HaltedPartitions, HaltedMessages: waiting.HaltedMessages,
-		Fuel: used.Fuel, Discarded: used.Discarded, Resting: used.Resting,
+		Versions: []telemetry.Version{{
+			Digest: l.plugin.Digest(), State: "live", Fuel: used.Fuel, Discarded: used.Discarded,
+		}},
+		Resting: used.Resting,
 	}
 }
 

@@ -16,7 +16,9 @@ import (
 	"github.com/relayhost/relayhost/host"
 	"github.com/relayhost/relayhost/host/message"
 	"github.com/relayhost/relayhost/host/pipeline"
+	"github.com/relayhost/relayhost/host/plugin"
 	"github.com/relayhost/relayhost/host/telemetry"
+	"github.com/relayhost/relayhost/plugins"
 )
 
 // observed runs the site's pipeline with metrics at a free port.
@@ -82,11 +84,12 @@ func TestMetrics(t *testing.T) {
 	stopped := make(chan error, 1)
 	go func() { stopped <- r.stop() }()
 	r.awaitAnswer(t, "/readyz", "503 pipeline \"users\": draining\n")
-	text := r.ask(t, "/metrics")
+	text, digest := r.ask(t, "/metrics"), plugin.Digest(plugins.Upcase)[:12]
 	for _, want := range []string{
 		`relayhost_messages_received_total{pipeline="users"} 3`,
 		`relayhost_messages_in_flight_limit{pipeline="users"} 10000`,
-		`relayhost_processor_messages_total{kind="ok",pipeline="users"} 2`,
+		`relayhost_processor_messages_total{kind="ok",pipeline="users",plugin="` + digest + `"} 2`,
+		`relayhost_plugin_info{pipeline="users",plugin="` + digest + `",state="live"} 1`,
 		`relayhost_pipeline_ready{pipeline="users"} 0`,
 	} {
 		if !strings.Contains(text, want+"\n") {

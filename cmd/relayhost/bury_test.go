@@ -58,7 +58,7 @@ func buryIn(dir string, text []byte) (err error) {
 }
 
 func (b *burial) perform(j *journal.Journal, offset int32) error {
-	inbox, err := j.Inbox(journal.InboxOptions{Pipeline: b.Pipeline, Plugin: "53a51fba7fbdfb0b0d5a28f2e37d23578a5d62e5dce8c10e32bd16f0fd2e50eb"})
+	inbox, err := j.Inbox(journal.InboxOptions{Pipeline: b.Pipeline})
 	if err != nil {
 		return err
 	}
@@ -73,6 +73,7 @@ func (b *burial) perform(j *journal.Journal, offset int32) error {
 	}
 	kinds := message.Kinds()
 	kind := kinds[slices.IndexFunc(kinds, func(k message.Kind) bool { return k.String() == b.Kind })]
+	m.Plugin = "53a51fba7fbdfb0b0d5a28f2e37d23578a5d62e5dce8c10e32bd16f0fd2e50eb"
 	m.Settle(message.Outcome{Kind: kind, Reason: b.Reason, Trace: b.Trace, Action: message.DeadLetter})
 	inbox.Settle([]*message.Message{m})
 	return nil

@@ -54,7 +54,7 @@ func showLetter(w io.Writer, d *control.DeadLetter) error {
 	s.row("kind", d.Kind)
 	s.row("reason", plainText(d.Reason))
 	s.row("attempts", decimal(int64(d.Attempts)))
-	s.row("plugin", cmp.Or(d.Plugin, "not known"))
+	s.row("plugin", cmp.Or(d.Plugin, "-"))
 	s.row("received", timeText(d.Received))
 	s.row("given up", timeText(d.Failed))
 	s.row("forwarded", timeText(d.Forwarded))

@@ -18,7 +18,7 @@ type DeadLetter struct {
 	Kind     string `json:"kind"`
 	Reason   string `json:"reason"`
 	Attempts uint32 `json:"attempts"`
-	// Plugin is the digest of the module that failed it.
+	// Plugin is the digest of the module that failed it, empty if none has handled it.
 	Plugin string `json:"plugin"`
 	// Received is when the event was first pulled, Failed when it was given up,
 	// Forwarded when it was forwarded, zero if it was not.

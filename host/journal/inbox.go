@@ -17,8 +17,6 @@ import (
 // InboxOptions say whose inbox it is.
 type InboxOptions struct {
 	Pipeline string
-	// Plugin is the digest of the pipeline's module, for dead letters.
-	Plugin string
 	// Remember keeps the ids and positions of what was appended, settled or
 	// not, until they are forgotten.
 	Remember bool
@@ -348,7 +346,7 @@ func (i *Inbox) settle(m *message.Message, now time.Time) {
 func (i *Inbox) bury(m *message.Message, o message.Outcome, now time.Time) {
 	value := appendLetter(nil, &DeadLetter{
 		Pipeline: i.p.name, EventID: m.ID, Position: m.Position, Event: m.Event, Kind: o.Kind, Reason: o.Reason, Trace: o.Trace,
-		Attempts: m.Attempt, Plugin: i.o.Plugin, Received: m.Received, Failed: now,
+		Attempts: m.Attempt, Plugin: m.Plugin, Received: m.Received, Failed: now,
 	})
 	i.j.queue.letters = append(i.j.queue.letters, letter{i.j.number(), value})
 	i.j.bytes += int64(len(value))

@@ -262,7 +262,8 @@ type DeadLetter struct {
 	Kind          message.Kind
 	Reason, Trace string
 	Attempts      uint32
-	// Plugin is the digest of the module that failed it.
+	// Plugin is the digest of the module that failed it, empty if none has
+	// handled it.
 	Plugin string
 	// Received is when the event was first pulled, Failed when it was given up,
 	// Forwarded when it was forwarded, zero if it was not.

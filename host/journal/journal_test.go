@@ -44,7 +44,7 @@ func open(t *testing.T, dir string, o journal.Options) *journal.Journal {
 
 func inbox(t *testing.T, j *journal.Journal, name string) *journal.Inbox {
 	t.Helper()
-	i, err := j.Inbox(journal.InboxOptions{Pipeline: name, Plugin: "sha256:abc", Remember: true})
+	i, err := j.Inbox(journal.InboxOptions{Pipeline: name, Remember: true})
 	if err != nil {
 		t.Fatal(err)
 	}

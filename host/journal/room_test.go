@@ -265,7 +265,7 @@ func TestFilters(t *testing.T) {
 	trap := failed("unreachable")
 	trap.Kind, trap.Trace = message.Trap, "at f"
 	for n, m := range appendAll(t, a, events(1, 6)) {
-		m.Attempt = 3
+		m.Attempt, m.Plugin = 3, "abc"
 		settle(a, []message.Outcome{failed("no"), trap}[n%2], m)
 	}
 	settle(b, failed("no"), appendAll(t, b, events(7, 1))...)
@@ -273,7 +273,7 @@ func TestFilters(t *testing.T) {
 	if len(all) != 7 || !slices.IsSortedFunc(all, func(a, b journal.DeadLetter) int { return strings.Compare(a.ID, b.ID) }) {
 		t.Fatalf("%+v", all)
 	}
-	if d := all[1]; d.Trace != "at f" || d.Attempts != 3 || d.Plugin != "sha256:abc" || string(d.Event) != "the event at 2" ||
+	if d := all[1]; d.Trace != "at f" || d.Attempts != 3 || d.Plugin != "abc" || all[6].Plugin != "" || string(d.Event) != "the event at 2" ||
 		d.Received.IsZero() || d.Failed.Before(d.Received) || d.Position != 2 {
 		t.Errorf("%+v", d)
 	}
@@ -290,8 +290,8 @@ func TestFilters(t *testing.T) {
 		{journal.Filter{Pipeline: "a"}, 6},
 		{journal.Filter{Pipeline: "c"}, 0},
 		{journal.Filter{Kind: &kind}, 3},
-		{journal.Filter{Plugin: "sha256:abc"}, 7},
-		{journal.Filter{Plugin: "sha256:def"}, 0},
+		{journal.Filter{Plugin: "abc"}, 6},
+		{journal.Filter{Plugin: "def"}, 0},
 		{journal.Filter{IDs: []string{all[3].ID, all[5].ID}}, 2},
 		{journal.Filter{Unforwarded: true}, 6},
 		{journal.Filter{Since: all[6].Failed}, 1},

@@ -24,7 +24,10 @@ type Batch struct {
 	// the batcher is partitioned, from 0 on.
 	Partition int
 	Trigger   Trigger
-	Messages  []*Message
+	// Plugin is the digest of the plugin version that handled the batch, in hex.
+	// Its handler says so, also if it fails.
+	Plugin   string
+	Messages []*Message
 }
 
 // BatchResult is what handle_batch returns.

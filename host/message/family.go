@@ -21,7 +21,7 @@ func (m *Message) Split(outputs []Output) []*Message {
 		o, member := &outputs[i], &members[i]
 		*member = Message{
 			ID: m.ID, Event: m.Event, Position: m.Position, Sequence: m.Sequence, Partition: m.Partition,
-			Attempt: m.Attempt, Data: m.Data, Batcher: m.Batcher, BatchKey: m.BatchKey, Flush: m.Flush, family: f,
+			Attempt: m.Attempt, Plugin: m.Plugin, Data: m.Data, Batcher: m.Batcher, BatchKey: m.BatchKey, Flush: m.Flush, family: f,
 		}
 		member.Apply(&Patch{
 			Data: o.Data, Batcher: o.Batcher, BatchKey: o.BatchKey, Flush: o.Flush,
@@ -38,8 +38,8 @@ func (m *Message) Whole() bool { return m.family == nil }
 
 // Join ends an output with its outcome. It returns the message that it was made
 // of, and that one's outcome, once all of its outputs have ended: ok, or the
-// first failure, with the last action that was wanted. A whole message is
-// returned with its own.
+// first failure and the plugin version that it failed in, with the last action
+// that was wanted. A whole message is returned with its own.
 func (m *Message) Join(o Outcome) (*Message, Outcome, bool) {
 	f := m.family
 	if f == nil {
@@ -52,7 +52,7 @@ func (m *Message) Join(o Outcome) (*Message, Outcome, bool) {
 		action = f.outcome.Action
 	}
 	if f.left--; f.outcome.OK() {
-		f.outcome = o
+		f.outcome, f.parent.Plugin = o, m.Plugin
 	}
 	f.outcome.Action = action
 	return f.parent, f.outcome, f.left == 0

@@ -44,6 +44,10 @@ type Message struct {
 	Replaced bool
 	// Attempt is 1 at the first handling.
 	Attempt uint32
+	// Plugin is the digest of the plugin version that handled the message last,
+	// in hex: at each handling, whoever handles it says so, also if it fails. It
+	// is empty before.
+	Plugin string
 	// Data is what a handler put in place of the event's data, nil until then.
 	Data []byte
 	// Batcher, BatchKey and Flush route the message once it is handled.
@@ -115,6 +119,7 @@ func (m *Message) Apply(p *Patch) {
 // next handling begins with the original.
 func (m *Message) Begin() {
 	m.Data, m.Batcher, m.BatchKey, m.Flush, m.OnFailure = nil, DefaultBatcher, "", false, AsConfigured
+	m.Plugin = ""
 }
 
 // Size is how many bytes the message holds.

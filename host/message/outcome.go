@@ -146,4 +146,7 @@ func ParseOnFailure(name string) (OnFailure, bool) {
 type Failure struct {
 	Message *Message
 	Outcome Outcome
+	// Plugin is the digest of the plugin version whose handle_failed was called
+	// with it, which says so; empty before.
+	Plugin string
 }

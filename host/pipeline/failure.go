@@ -77,7 +77,7 @@ func (p *Pipeline) tryAgain(f message.Failure) {
 	m := f.Message
 	wait := p.config.Failures.Retry.wait(m.Attempt)
 	p.log.Warn("message failed and will be tried again", "event", m.ID, "kind", f.Outcome.Kind.String(),
-		"reason", f.Outcome.Reason, "attempt", m.Attempt, "wait", wait)
+		"reason", f.Outcome.Reason, "attempt", m.Attempt, "wait", wait, "digest", message.ShortDigest(m.Plugin))
 	if o := p.config.Observer; o != nil {
 		o.Retrying(m, f.Outcome, wait)
 	}
@@ -90,7 +90,7 @@ func (p *Pipeline) tryAgain(f message.Failure) {
 func (p *Pipeline) halt(f message.Failure) {
 	m := f.Message
 	p.log.Error("message failed and has halted its partition", "event", m.ID, "partition", m.Partition,
-		"kind", f.Outcome.Kind.String(), "reason", f.Outcome.Reason, "attempt", m.Attempt)
+		"kind", f.Outcome.Kind.String(), "reason", f.Outcome.Reason, "attempt", m.Attempt, "digest", message.ShortDigest(m.Plugin))
 	if o := p.config.Observer; o != nil {
 		o.Halted(m, f.Outcome)
 	}
@@ -145,12 +145,13 @@ func (s *failedProcessor) handle(group []message.Failure) {
 	}
 	watch := s.pipeline.watch()
 	actions, o := s.handler.HandleFailed(failures)
-	watch.tell(func(ob Observer, took time.Duration) { ob.FailuresHandled(len(failures), o, took) })
+	watch.tell(func(ob Observer, took time.Duration) { ob.FailuresHandled(failures, o, took) })
 	if s.pipeline.halted.Load() {
 		return
 	}
 	if !o.OK() {
-		s.pipeline.log.Error("handle_failed failed itself", "messages", len(failures), "kind", o.Kind.String(), "reason", o.Reason)
+		s.pipeline.log.Error("handle_failed failed itself", "messages", len(failures), "kind", o.Kind.String(), "reason", o.Reason,
+			"digest", message.ShortDigest(failures[0].Plugin))
 		s.pipeline.settle(group)
 		return
 	}

@@ -85,7 +85,8 @@ type Handler interface {
 	// handled, if the plugin has it. It returns what shall change in each of
 	// them, by position; a call that failed as a whole fails them all.
 	PrepareMessages(messages []*message.Message) []message.Patch
-	// HandleMessage handles one message and says what should change.
+	// HandleMessage handles one message and says what should change. In the
+	// message's Plugin it says which version it is, and so do the other calls.
 	HandleMessage(m *message.Message) message.Patch
 	// HandleBatch handles one batch. The result has an outcome for each of
 	// the batch's messages and is valid until the next call.

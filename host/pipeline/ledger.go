@@ -206,5 +206,5 @@ func (p *Pipeline) settleNow(ended []message.Failure) {
 func (p *Pipeline) logFailure(m *message.Message) {
 	o := m.Outcome()
 	p.log.Error("message failed", "event", m.ID, "position", m.Position, "kind", o.Kind.String(),
-		"reason", o.Reason, "attempt", m.Attempt, "action", o.Action.String())
+		"reason", o.Reason, "attempt", m.Attempt, "action", o.Action.String(), "digest", message.ShortDigest(m.Plugin))
 }

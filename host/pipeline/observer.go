@@ -25,8 +25,8 @@ type Observer interface {
 	// BatchHandled: a batch processor has handled a batch, of which so many
 	// messages failed, and its output was delivered in the last part of the time.
 	BatchHandled(b *message.Batch, failed int, took, delivery time.Duration)
-	// FailuresHandled: handle_failed was called with so many messages.
-	FailuresHandled(messages int, o message.Outcome, took time.Duration)
+	// FailuresHandled: handle_failed was called with these.
+	FailuresHandled(failures []message.Failure, o message.Outcome, took time.Duration)
 	// Retrying: a message is to be tried again so much later.
 	Retrying(m *message.Message, o message.Outcome, wait time.Duration)
 	// Halted: a message has halted its partition.

@@ -13,6 +13,9 @@ import (
 // where the call failed as a whole, in all of them alike.
 func (s *Slot) PrepareMessages(messages []*message.Message) []message.Patch {
 	n := len(messages)
+	for _, m := range messages {
+		m.Plugin = s.plugin.digest
+	}
 	if f := s.acquire(); f != nil {
 		return s.patches.failAll(n, f.outcome())
 	}

@@ -15,6 +15,9 @@ import (
 // become of it, valid until the next call. If the call itself failed, the
 // outcome says why, and the call had no say about any.
 func (s *Slot) HandleFailed(failures []message.Failure) ([]message.OnFailure, message.Outcome) {
+	for i := range failures {
+		failures[i].Plugin = s.plugin.digest
+	}
 	if f := s.acquire(); f != nil {
 		return s.actions.none(len(failures)), f.outcome()
 	}

@@ -67,6 +67,7 @@ func (s *Slot) Spent() uint64 { return s.spent }
 // HandleMessage calls handle_message. Whatever goes wrong is in the patch's
 // outcome.
 func (s *Slot) HandleMessage(m *message.Message) message.Patch {
+	m.Plugin = s.plugin.digest
 	if f := s.acquire(); f != nil {
 		return message.Patch{Outcome: f.outcome()}
 	}
@@ -91,6 +92,7 @@ func (s *Slot) handleMessage(m *message.Message) (message.Patch, *fault) {
 // HandleBatch calls handle_batch. Whatever goes wrong is in the outcomes; the
 // result is valid until the next call.
 func (s *Slot) HandleBatch(b *message.Batch) message.BatchResult {
+	b.Plugin = s.plugin.digest
 	if f := s.acquire(); f != nil {
 		return message.FailAll(len(b.Messages), f.outcome())
 	}

@@ -1,6 +1,10 @@
 package telemetry
 
 import (
+	"cmp"
+	"maps"
+	"slices"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/relayhost/relayhost/host/message"
@@ -22,8 +26,11 @@ var (
 	retries      = describe("retries_waiting", "Messages that wait for another attempt.")
 	halted       = describe("halted_partitions", "Partitions that a failed message has halted.")
 	haltedWithin = describe("halted_messages", "Messages that wait in halted partitions.")
-	fuel         = describe("plugin_fuel_total", "What the plugin's calls for messages and batches have executed, in units of about an instruction.")
-	discarded    = describe("plugin_instances_discarded_total", "Instances of the plugin that were given up: by the kind of the failure, or as outgrown, or as state that could not be put back.", "why")
+	fuel         = describe("plugin_fuel_total", "What the plugin's calls for messages and batches have executed, in units of about an instruction.", "plugin")
+	discarded    = describe("plugin_instances_discarded_total", "Instances of the plugin that were given up: by the kind of the failure, or as outgrown, or as state that could not be put back.", "plugin", "why")
+	info         = describe("plugin_info", "The versions of the plugin: the one that is live, and one that may become so.", "plugin", "state")
+	rollouts     = describe("plugin_rollouts_total", "New versions of the plugin, by how their rollout ended.", "result")
+	stage        = describe("plugin_rollout_stage", "What the rollout that runs is at.", "stage")
 	recovered    = describe("messages_recovered_total", "Of the messages received, those that an earlier run had left in the journal, or that were put back into it.")
 	lag          = describe("source_lag_events", "Events that wait in the log above the cursor; only in mode log.")
 	unsettled    = describe("journal_messages_unsettled", "Messages that the journal keeps until they settle.")
@@ -49,7 +56,7 @@ type books struct{ *Telemetry }
 func (c books) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		received, settled, failed, inFlight, bytes, maxInFlight, maxBytes, waiting, retries, halted, haltedWithin,
-		fuel, discarded, ready, recovered, lag, unsettled, keptBytes, deadLetters,
+		fuel, discarded, info, rollouts, stage, ready, recovered, lag, unsettled, keptBytes, deadLetters,
 		journalBytes, journalLimit, journalReady,
 	} {
 		to <- d
@@ -101,9 +108,14 @@ func (p page) write(s *State) {
 	p.gauge(retries, int64(s.Retries))
 	p.gauge(halted, int64(s.HaltedPartitions))
 	p.gauge(haltedWithin, int64(s.HaltedMessages))
-	p.counter(fuel, int64(s.Fuel)) //nolint:gosec // centuries
-	for _, why := range []string{"trap", "deadline", "fuel", "memory", "exit", "abi", "outgrown", "state"} {
-		p.counter(discarded, s.Discarded[why], why)
+	for _, v := range distinct(s.Versions) {
+		p.version(&v)
+	}
+	for _, result := range []string{"live", "refused", "rolled_back", "superseded"} {
+		p.counter(rollouts, s.Rollouts[result], result)
+	}
+	if s.Stage != "" {
+		p.gauge(stage, 1, s.Stage)
 	}
 	p.gauge(ready, number(len(s.reasons()) == 0))
 	if s.Lag != nil {
@@ -114,6 +126,46 @@ func (p page) write(s *State) {
 		p.gauge(keptBytes, k.UnsettledBytes)
 		p.gauge(deadLetters, k.DeadLetters)
 	}
+}
+
+func (p page) version(v *Version) {
+	p.counter(fuel, int64(v.Fuel), v.Digest) //nolint:gosec // centuries
+	for _, why := range []string{"trap", "deadline", "fuel", "memory", "exit", "abi", "outgrown", "state"} {
+		p.counter(discarded, v.Discarded[why], v.Digest, why)
+	}
+	if v.State != "" {
+		p.gauge(info, 1, v.Digest, v.State)
+	}
+}
+
+// distinct are the last of some versions, with short digests, each once: a
+// version that came back after another is one, in the state that it is in last.
+func distinct(versions []Version) (found []Version) {
+	for _, v := range slices.Backward(versions) {
+		v.Digest = message.ShortDigest(v.Digest)
+		i := slices.IndexFunc(found, func(f Version) bool { return f.Digest == v.Digest })
+		switch {
+		case i >= 0:
+			found[i].add(&v)
+		case len(found) < maxVersions:
+			found = append(found, v)
+		}
+	}
+	return found
+}
+
+// add adds what an earlier time of the same version has used.
+func (v *Version) add(earlier *Version) {
+	v.Fuel += earlier.Fuel
+	v.State = cmp.Or(v.State, earlier.State)
+	sum := maps.Clone(v.Discarded)
+	for why, n := range earlier.Discarded {
+		if sum == nil {
+			sum = make(map[string]int64)
+		}
+		sum[why] += n
+	}
+	v.Discarded = sum
 }
 
 func (p page) counter(d *prometheus.Desc, n int64, labels ...string) {

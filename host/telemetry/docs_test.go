@@ -13,6 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
+	"github.com/relayhost/relayhost/host/message"
 	"github.com/relayhost/relayhost/host/telemetry"
 )
 
@@ -43,9 +44,13 @@ func TestDocs(t *testing.T) {
 func complete(t *testing.T) families {
 	t.Helper()
 	metrics := telemetry.New()
-	metrics.Observer("users", "default")
+	o := metrics.Observer("users", "default")
+	o.Retrying(&message.Message{}, message.Outcome{}, 0) // of some version
 	metrics.Watch("users", func() telemetry.State {
-		return telemetry.State{Waiting: map[string]int{"default": 1}, Lag: new(int64), Kept: &telemetry.Kept{}}
+		return telemetry.State{
+			Waiting: map[string]int{"default": 1}, Lag: new(int64), Kept: &telemetry.Kept{},
+			Versions: []telemetry.Version{{State: "live"}}, Stage: "compile",
+		}
 	})
 	metrics.WatchJournal(func() telemetry.Journal { return telemetry.Journal{} })
 	return serve(t, metrics).scrape()
@@ -72,11 +77,15 @@ func labels(f *dto.MetricFamily) string {
 
 // unit is what a metric's name says it is in.
 func unit(name string) string {
-	for _, u := range []string{"seconds", "bytes", "partitions", "halts", "batches", "calls", "ready", "fuel", "instances_discarded", "events", "letters"} {
+	for _, u := range []string{"seconds", "bytes", "partitions", "halts", "batches", "calls", "ready", "fuel", "instances_discarded", "info", "stage", "rollouts", "events", "letters"} {
 		if strings.HasSuffix(strings.TrimSuffix(name, "_total"), "_"+u) {
 			switch u {
 			case "ready":
 				return "1 or 0"
+			case "info", "stage":
+				return "1"
+			case "rollouts":
+				return "versions"
 			case "fuel":
 				return "units of fuel"
 			case "instances_discarded":

@@ -15,6 +15,7 @@ func TestObserverAllocatesNothing(t *testing.T) {
 	o := telemetry.New().Observer("users", "default")
 	m := &message.Message{ID: "id"}
 	batch := &message.Batch{Batcher: "default", Trigger: message.TriggerFlush, Messages: []*message.Message{m}}
+	failures := []message.Failure{{Message: m}}
 	failed := message.Failed(message.Unavailable, "no instance")
 	for name, call := range map[string]func(){
 		"Pulled":          func() { o.Pulled(10, 1000, time.Millisecond) },
@@ -22,7 +23,7 @@ func TestObserverAllocatesNothing(t *testing.T) {
 		"MessageHandled":  func() { o.MessageHandled(1, m, failed, time.Microsecond) },
 		"ChunkHandled":    func() { o.ChunkHandled(1, 10, 9, 1, time.Millisecond) },
 		"BatchHandled":    func() { o.BatchHandled(batch, 1, time.Second, time.Millisecond) },
-		"FailuresHandled": func() { o.FailuresHandled(3, failed, time.Millisecond) },
+		"FailuresHandled": func() { o.FailuresHandled(failures, failed, time.Millisecond) },
 		"Retrying":        func() { o.Retrying(m, failed, time.Second) },
 		"Halted":          func() { o.Halted(m, failed) },
 		"Settled":         func() { o.Settled(batch.Messages, time.Millisecond) },
@@ -68,4 +69,24 @@ func once(b *testing.B, messages int, o pipeline.Observer) time.Duration {
 	began := time.Now()
 	must(b, p.Run(context.Background()))
 	return time.Since(began)
+}
+
+// BenchmarkVersions is two versions at work together, and versions that come
+// one after another.
+func BenchmarkVersions(b *testing.B) {
+	o := telemetry.New().Observer("users", "default")
+	run := func(name string, versions int) {
+		messages := make([]*message.Message, versions)
+		for i := range messages {
+			messages[i] = &message.Message{Plugin: digest(i)}
+		}
+		b.Run(name, func(b *testing.B) {
+			for i := 0; b.Loop(); i++ {
+				o.MessageHandled(0, messages[i%versions], message.Outcome{}, 3*time.Microsecond)
+			}
+		})
+	}
+	run("one", 1)
+	run("two", 2)
+	run("new", 1000)
 }

@@ -37,12 +37,29 @@ type State struct {
 	// what waits in them.
 	HaltedPartitions, HaltedMessages int
 
-	// Fuel is what the plugin's calls have used, and Discarded how many of its
-	// instances were given up, by why.
-	Fuel      uint64
-	Discarded map[string]int64
+	// Versions are those of the plugin that have handled messages or are to, the
+	// latest last; only the last few are shown.
+	Versions []Version
+	// Rollouts is how many new versions there were, by how their rollout ended:
+	// "live", "refused", "rolled_back" or "superseded".
+	Rollouts map[string]int64
+	// Stage is what the rollout that runs is at, empty if none does.
+	Stage string
 	// Resting: the plugin fails all the time, and its messages wait.
 	Resting bool
+}
+
+// Version is a version of a plugin.
+type Version struct {
+	// Digest is of its file, in hex.
+	Digest string
+	// State is "live", or "candidate" for one that may become so; empty once it is
+	// neither.
+	State string
+	// Fuel is what its calls have used, and Discarded how many of its instances
+	// were given up, by why.
+	Fuel      uint64
+	Discarded map[string]int64
 }
 
 // Kept is what the journal has of a pipeline.

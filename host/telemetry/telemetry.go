@@ -8,13 +8,14 @@
 // docs/metrics.md lists them. What the books know is read from the books when
 // somebody asks, each pipeline's at one instant: in every scrape received =
 // settled + in flight. The rest is counted as it happens. Labels are the names of
-// pipelines and batchers and a few fixed words, never anything that comes from an
+// pipelines and batchers, plugins' digests and a few fixed words, never anything that comes from an
 // event, a plugin's answer or a secret.
 //
 // # Cost
 //
-// An [Observer] finds its counters when it is made: a call allocates nothing and
-// takes no lock.
+// An [Observer] finds its counters when it is made, and those of a plugin's
+// version when it is first told of it: from then on a call allocates nothing and
+// takes no lock, unless more versions are at work together than a swap has.
 package telemetry
 
 import (

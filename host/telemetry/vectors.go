@@ -58,21 +58,34 @@ func newVectors(r prometheus.Registerer) vectors {
 
 		chunk:     histogram("processor_duration_seconds", "Chunks of messages: how long a processor took for one.", callBuckets, "pipeline"),
 		forwarded: counter("processor_forwarded_messages_total", "Messages that processors sent on to batchers, those made of others included.", "pipeline"),
-		message:   histogram("processor_message_duration_seconds", "Calls of handle_message: how long one took.", callBuckets, "pipeline"),
-		handled:   counter("processor_messages_total", "Calls of handle_message, by what came of them; a message that is tried again counts again.", "pipeline", "kind"),
+		message:   histogram("processor_message_duration_seconds", "Calls of handle_message: how long one took.", callBuckets, "pipeline", "plugin"),
+		handled:   counter("processor_messages_total", "Calls of handle_message, by what came of them; a message that is tried again counts again.", "pipeline", "plugin", "kind"),
 
-		batch:       histogram("batch_processor_duration_seconds", "Batches: how long handle_batch and the delivery took.", waitBuckets, "pipeline", "batcher"),
+		batch:       histogram("batch_processor_duration_seconds", "Batches: how long handle_batch and the delivery took.", waitBuckets, "pipeline", "plugin", "batcher"),
 		delivery:    histogram("sink_delivery_duration_seconds", "Batches: how long the sink took to deliver the output, if there was any.", waitBuckets, "pipeline", "batcher"),
-		batches:     counter("batch_processor_batches_total", "Batches that were handled, by what emitted them.", "pipeline", "batcher", "trigger"),
-		batched:     counter("batch_processor_messages_total", "Messages in the batches that were handled.", "pipeline", "batcher"),
-		batchFailed: counter("batch_processor_failed_messages_total", "Those of them that failed, in handle_batch or in delivery.", "pipeline", "batcher"),
+		batches:     counter("batch_processor_batches_total", "Batches that were handled, by what emitted them.", "pipeline", "plugin", "batcher", "trigger"),
+		batched:     counter("batch_processor_messages_total", "Messages in the batches that were handled.", "pipeline", "plugin", "batcher"),
+		batchFailed: counter("batch_processor_failed_messages_total", "Those of them that failed, in handle_batch or in delivery.", "pipeline", "plugin", "batcher"),
 
-		handleFailed:         histogram("handle_failed_duration_seconds", "Calls of handle_failed: how long one took.", callBuckets, "pipeline"),
-		handleFailedMessages: counter("handle_failed_messages_total", "Failed messages that handle_failed was called with.", "pipeline"),
-		handleFailedCalls:    counter("handle_failed_calls_total", "Calls of handle_failed, by what came of them.", "pipeline", "kind"),
-		retries:              counter("retries_total", "Messages that failed and were to be tried again, by what failed them.", "pipeline", "kind"),
-		halts:                counter("partition_halts_total", "Messages that failed and halted their partition, by what failed them.", "pipeline", "kind"),
+		handleFailed:         histogram("handle_failed_duration_seconds", "Calls of handle_failed: how long one took.", callBuckets, "pipeline", "plugin"),
+		handleFailedMessages: counter("handle_failed_messages_total", "Failed messages that handle_failed was called with.", "pipeline", "plugin"),
+		handleFailedCalls:    counter("handle_failed_calls_total", "Calls of handle_failed, by what came of them.", "pipeline", "plugin", "kind"),
+		retries:              counter("retries_total", "Messages that failed and were to be tried again, by what failed them.", "pipeline", "plugin", "kind"),
+		halts:                counter("partition_halts_total", "Messages that failed and halted their partition, by what failed them.", "pipeline", "plugin", "kind"),
 
 		ack: histogram("ack_duration_seconds", "Groups of messages that settled: how long the books and the source took.", waitBuckets, "pipeline"),
+	}
+}
+
+// forgetVersions deletes a pipeline's series that are by version.
+func (v *vectors) forgetVersions(pipeline string) {
+	of := prometheus.Labels{"pipeline": pipeline}
+	for _, vector := range []interface {
+		DeletePartialMatch(labels prometheus.Labels) int
+	}{
+		v.message, v.handled, v.batch, v.batches, v.batched, v.batchFailed,
+		v.handleFailed, v.handleFailedMessages, v.handleFailedCalls, v.retries, v.halts,
+	} {
+		vector.DeletePartialMatch(of)
 	}
 }
