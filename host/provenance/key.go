@@ -44,7 +44,7 @@ var (
 // or the line between the first and the last of OpenSSL's PEM file. The error is
 // [ErrNoKey] or [ErrWeakKey].
 func ParseKey(text string) (Key, error) {
-	if len(text) > longestKey {
+	if len(text) > longestKey || strings.ContainsAny(text, "\r\n") {
 		return Key{}, ErrNoKey
 	}
 	var k Key
@@ -70,7 +70,7 @@ func decode(text string) []byte {
 	if b, err := hex.DecodeString(text); err == nil {
 		return b
 	}
-	if b, err := base64.StdEncoding.Strict().DecodeString(text); err == nil && !strings.ContainsAny(text, "\r\n") {
+	if b, err := base64.StdEncoding.Strict().DecodeString(text); err == nil {
 		return b
 	}
 	return nil
