@@ -23,7 +23,8 @@ var rooms = []struct {
 	{"host/message", nil},
 	{"host/secret", nil},
 	{"host/partition", []string{"abi", "host/message"}},
-	{"host/config", []string{"host/secret", "host/partition"}},
+	{"host/provenance", nil},
+	{"host/config", []string{"host/secret", "host/partition", "host/provenance"}},
 	{"host/eventjson", nil}, // knows the messages by their descriptors
 	{"host/eventrelay", []string{"proto/eventrelay", "host/secret"}},
 	// Floor 1.

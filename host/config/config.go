@@ -31,6 +31,7 @@ import (
 	"time"
 
 	"github.com/relayhost/relayhost/host/partition"
+	"github.com/relayhost/relayhost/host/provenance"
 	"github.com/relayhost/relayhost/host/secret"
 )
 
@@ -44,6 +45,8 @@ type Config struct {
 	CacheDir string
 	Metrics  Metrics
 	Journal  Journal
+	Versions Versions
+	Control  Control
 	// Pipelines has at least one item, in the file's order, with unique names.
 	Pipelines []Pipeline
 }
@@ -63,6 +66,25 @@ type Journal struct {
 type Metrics struct {
 	// Listen is HOST:PORT, empty for no listener.
 	Listen string
+}
+
+// Versions is where the versions of plugins that went live are kept, and how
+// many of each pipeline.
+type Versions struct {
+	Dir  string
+	Keep int
+}
+
+// Control is where a running host is told what to do, beside the socket in the
+// journal's folder.
+type Control struct {
+	// Listen is HOST:PORT, empty for no listener.
+	Listen string
+	// Token is there with Listen.
+	Token secret.Text
+	// CertFile and KeyFile are both set or both empty, and set if Listen is not
+	// a loopback address.
+	CertFile, KeyFile string
 }
 
 // Pipeline is one [[pipeline]].
@@ -164,12 +186,34 @@ type RateLimiting struct {
 type Plugin struct {
 	// Module is the path of the .wasm file.
 	Module string
+	// SHA256 is 64 digits in lower case, empty for no pin.
+	SHA256 string
+	// PublicKeys is nil if no signature is asked for.
+	PublicKeys []provenance.Key
+	// Signature is the signature's file; empty for one beside the module.
+	Signature string
 	// State is "reuse" or "message", Clock "real", "coarse" or "fixed", Random
 	// "real" or "seeded".
 	State, Clock, Random string
 	Limits               Limits
 	// Config is a JSON object, the same bytes for the same table.
-	Config json.RawMessage
+	Config  json.RawMessage
+	Rollout Rollout
+}
+
+// Rollout says how a new version of a plugin goes live.
+type Rollout struct {
+	// Mode is "immediate", "canary" or "shadow". With "canary" all stages that
+	// are partitioned are so by the same field.
+	Mode         string
+	Watch        bool
+	PollInterval time.Duration
+	// Share is in percent.
+	Share       float64
+	Window      time.Duration
+	MinMessages int
+	// MaxFailureIncrease is in percentage points.
+	MaxFailureIncrease, MaxLatencyRatio, MaxFuelRatio float64
 }
 
 // Limits are the limits of a plugin, none of them 0. Sizes are in bytes, fuel in

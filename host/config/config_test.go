@@ -53,6 +53,10 @@ func TestDefaults(t *testing.T) {
 				Locals: 50_000, Nesting: 10_000, CompileTime: time.Minute,
 			},
 			Config: json.RawMessage("{}"),
+			Rollout: config.Rollout{
+				Mode: "immediate", Watch: true, PollInterval: 10 * time.Second, Share: 10, Window: time.Minute, MinMessages: 100,
+				MaxFailureIncrease: 1, MaxLatencyRatio: 1.5, MaxFuelRatio: 1.5,
+			},
 		},
 		Processors: config.Processors{MaxDemand: 10, MinDemand: 5},
 		Batchers: []config.Batcher{{
@@ -66,6 +70,9 @@ func TestDefaults(t *testing.T) {
 	}
 	if want := (config.Journal{Enabled: true, Dir: "relayhost.journal", Fsync: "always", FsyncInterval: time.Second, MaxBytes: 1 << 30}); c.Journal != want {
 		t.Errorf("journal %+v", c.Journal)
+	}
+	if want := (config.Versions{Dir: "relayhost.versions", Keep: 5}); c.Versions != want || c.Control.Listen != "" {
+		t.Errorf("versions %+v, control %+v", c.Versions, c.Control)
 	}
 }
 
@@ -98,6 +105,13 @@ func TestFull(t *testing.T) {
 		"limits":              users.Plugin.Limits == limited,
 		"metrics":             c.Metrics.Listen == "[::1]:9464",
 		"journal":             c.Journal == config.Journal{Enabled: true, Dir: "/var/lib/relayhost", Fsync: "interval", FsyncInterval: 100 * time.Millisecond, MaxBytes: 2 << 30},
+		"versions":            c.Versions == config.Versions{Dir: filepath.Join("testdata", "versions"), Keep: 3},
+		"control":             c.Control.Listen == "0.0.0.0:9465" && c.Control.Token.Reveal() == "from-the-environment" && c.Control.CertFile == filepath.Join("testdata", "certs", "control.pem") && c.Control.KeyFile == filepath.Join("testdata", "certs", "control-key.pem"),
+		"sha256":              users.Plugin.SHA256 == "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08" && orders.Plugin.SHA256 == "",
+		"public keys":         len(users.Plugin.PublicKeys) == 2 && users.Plugin.PublicKeys[0].String() == "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3" && orders.Plugin.PublicKeys == nil,
+		"signature":           users.Plugin.Signature == filepath.Join("testdata", "plugins", "upcase.sig") && orders.Plugin.Signature == "",
+		"rollout":             users.Plugin.Rollout == config.Rollout{Mode: "shadow", PollInterval: time.Minute, Share: 12.5, Window: 5 * time.Minute, MinMessages: 1000, MaxFailureIncrease: 0.5, MaxLatencyRatio: 2, MaxFuelRatio: 1.25},
+		"canary":              orders.Plugin.Rollout.Mode == "canary",
 		"reconcile":           users.Producer.Reconcile && users.Producer.ReconcileInterval == 5*time.Minute && users.Producer.ReconcileStart == config.Start{Offset: 7} && users.Producer.Topic == "users:eu" && users.Producer.Query == "data.n > 2",
 		"dead letters":        users.DeadLetters.Topic == "failed" && users.DeadLetters.Token.Reveal() == "from-the-environment" && orders.DeadLetters.Sink == "stdout",
 		"log":                 orders.Producer.Mode == "log" && orders.Producer.Topic == "orders" && orders.Producer.DestinationID == "",
@@ -132,6 +146,16 @@ start = "2026-01-02T16:04:05+01:00"`
 	c, message := parse(strings.Replace(smallest, queue, log, 1))
 	if want := time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC); message != "" || !c.Pipelines[0].Producer.Start.Time.Equal(want) {
 		t.Errorf("got %v, %s", c.Pipelines[0].Producer.Start, message)
+	}
+}
+
+// The listener for control needs a certificate only where others can reach it.
+func TestControlOnLoopback(t *testing.T) {
+	for _, listen := range []string{"127.0.0.1:0", "127.1.2.3:9465", "localhost:9465", "[::1]:9465", "[::ffff:127.0.0.1]:9465"} {
+		c, message := parse("control.listen = \"" + listen + "\"\ncontrol.token = \"sixteen-bytes-it\"\n" + smallest)
+		if message != "" || c.Control.Listen != listen {
+			t.Errorf("%s: %s", listen, message)
+		}
 	}
 }
 

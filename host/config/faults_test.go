@@ -39,7 +39,7 @@ var faulty = []struct{ name, doc, want string }{
 	},
 	{
 		"an unknown top key", "cash_dir = \"x\"\n" + smallest,
-		"relayhost.toml:1: cash_dir: unknown key\nhint: did you mean cache_dir?; valid keys: cache_dir, metrics, journal, pipeline",
+		"relayhost.toml:1: cash_dir: unknown key\nhint: did you mean cache_dir?; valid keys: cache_dir, metrics, journal, versions, control, pipeline",
 	},
 	{
 		"a number for a duration", with(token, token+"\npull_interval = 5"),

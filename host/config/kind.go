@@ -59,6 +59,27 @@ func integer(dst *int, low, high int) kind {
 	})
 }
 
+// number is a float, or an integer, which means the same.
+func number(dst *float64, low, high float64) kind {
+	bounds := fmt.Sprintf("%v to %v", low, high)
+	k := kind{name: "number", bounds: bounds}
+	k.check = func(c *checker, p place) {
+		v, ok := p.value.(float64)
+		if n, whole := p.value.(int64); whole {
+			v, ok = float64(n), true
+		}
+		switch {
+		case !ok:
+			c.illTyped(p, k)
+		case v >= low && v <= high: // nan is not
+			*dst = v
+		default:
+			c.fault(p, fmt.Sprintf("must be %s, not %v", bounds, v), "")
+		}
+	}
+	return k
+}
+
 func duration(dst *time.Duration, low, high time.Duration) kind {
 	bounds := short(low) + " to " + short(high)
 	k := kind{name: "duration", bounds: bounds, hint: `write a number and its unit in quotes, like "2s"`}
@@ -188,6 +209,16 @@ func address(dst *string) kind {
 		*dst = v
 		return ""
 	})
+}
+
+// Exposed reports whether an address to listen on may be reached from elsewhere.
+func Exposed(listen string) bool {
+	host, _, err := net.SplitHostPort(listen)
+	if err != nil || host == "localhost" {
+		return false
+	}
+	addr, err := netip.ParseAddr(host)
+	return err != nil || !addr.Unmap().IsLoopback()
 }
 
 // path is a file's path, taken from the configuration file's folder.

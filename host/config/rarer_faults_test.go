@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	hintPlugin   = "\nhint: valid keys: module, state, clock, random, config, limits"
+	hintPlugin   = "\nhint: valid keys: module, sha256, public_keys, signature, state, clock, random, config, limits, rollout"
 	hintPipeline = "\nhint: begin each pipeline with [[pipeline]]"
 	hintName     = "\nhint: a name is 1 to 64 of a-z, 0-9, _ and -"
 	hintToken    = "\nhint: write a string in quotes, { env = \"NAME\" } or { file = \"PATH\" }"
@@ -17,6 +17,12 @@ const (
 	hintPartition = "\nhint: give the pipeline or its processors one, like partition_by = \"user_key\""
 	hintField     = "\nhint: valid fields: group_key, user_key, reference_key, trace_key, anonymous_key, name, topic, context.KEY, data.KEY, data.KEY.KEY and so on"
 	hintAddress   = "\nhint: write a host and a port, like \"127.0.0.1:9464\", or \"[::1]:9464\""
+
+	goodKey  = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3"
+	hintKey  = "\nhint: it is a minisign public key, \"RW…\", or an Ed25519 public key in base64 or hexadecimal"
+	hintKeys = "\nhint: each is a minisign public key, \"RW…\", or an Ed25519 public key in base64 or hexadecimal"
+
+	longToken = "sixteen-bytes-it-is"
 
 	hintSize = "\nhint: write a whole number and its unit in quotes, like \"64KiB\", \"256MiB\" or \"1GiB\""
 
@@ -31,9 +37,9 @@ const (
 // rarer is files with a fault that few will make, and what is said about it
 // after the file's name, to the letter.
 var rarer = []struct{ name, doc, want string }{
-	{"one bracket too few", with("[[pipeline]]", "[pipeline]"), "1: pipeline: must be an array of tables, not a table" + hintPipeline + "; valid keys: cache_dir, metrics, journal, pipeline"},
+	{"one bracket too few", with("[[pipeline]]", "[pipeline]"), "1: pipeline: must be an array of tables, not a table" + hintPipeline + "; valid keys: cache_dir, metrics, journal, versions, control, pipeline"},
 	{"an empty array", "pipeline = []\n", "1: pipeline: must be 1 to 10000 tables, not 0" + hintPipeline},
-	{"an array of numbers", "pipeline = [1]\n", "1: pipeline: must be an array of tables, not an array" + hintPipeline + "; valid keys: cache_dir, metrics, journal, pipeline"},
+	{"an array of numbers", "pipeline = [1]\n", "1: pipeline: must be an array of tables, not an array" + hintPipeline + "; valid keys: cache_dir, metrics, journal, versions, control, pipeline"},
 	{"one bracket too many", with("[pipeline.plugin]", "[[pipeline.plugin]]"), "6: pipeline.plugin: must be a table, not an array of tables\nhint: valid keys: " + keysPipeline},
 	{"too many pipelines", repeat("[[pipeline]] # %d\n", 10_001), "1: pipeline: must be 1 to 10000 tables, not 10001" + hintPipeline},
 
@@ -67,6 +73,35 @@ var rarer = []struct{ name, doc, want string }{
 		"relayhost.toml:10: pipeline.plugin.config.rule[0].b: is -Inf, which JSON cannot hold"},
 	{"a number for the plugin's config", smallest + "config = 1\n", "8: pipeline.plugin.config: must be a table, not an integer" + hintPlugin},
 
+	{"a digest cut short", smallest + "sha256 = \"9f86d081\"\n", "8: pipeline.plugin.sha256: is not a SHA-256\nhint: write the 64 hexadecimal digits that `sha256sum FILE` prints"},
+	{"a digest of another kind", smallest + "sha256 = \"sha512:" + strings.Repeat("0", 64) + "\"\n", "8: pipeline.plugin.sha256: is not a SHA-256\nhint: write the 64 hexadecimal digits that `sha256sum FILE` prints"},
+	{"one key without brackets", smallest + "public_keys = \"" + goodKey + "\"\n", "8: pipeline.plugin.public_keys: must be an array of public keys, not a string" + hintKeys + "; " + strings.TrimPrefix(hintPlugin, "\nhint: ")},
+	{"no key at all", smallest + "public_keys = []\n", "8: pipeline.plugin.public_keys: must be 1 to 16 keys, not 0" + hintKeys},
+	{"more keys than a ring holds", smallest + "public_keys = [" + strings.Repeat("\""+goodKey+"\", ", 17) + "]\n", "8: pipeline.plugin.public_keys: must be 1 to 16 keys, not 17" + hintKeys},
+	{"a key that is none", smallest + "public_keys = [\n\"" + goodKey + "\",\n\"RWQ\", 1]\n", "10: pipeline.plugin.public_keys[1]: is not a public key" + hintKey + "\n" +
+		"relayhost.toml:10: pipeline.plugin.public_keys[2]: must be a public key, not an integer" + hintKey},
+	{"a key still to come", smallest + "public_keys = [\"" + strings.Repeat("0", 64) + "\"]\n", "8: pipeline.plugin.public_keys[0]: is not a public key that proves anything: there are signatures for it that anyone can make" + hintKey},
+	{"a signature for nobody", smallest + "signature = \"upcase.sig\"\n", "8: pipeline.plugin.signature: is given, and there are no public_keys to check it with\nhint: give public_keys, or remove it"},
+
+	{"an unknown rollout", rollout(`mode = "blue-green"`), "9: pipeline.plugin.rollout.mode: must be \"immediate\" or \"canary\" or \"shadow\""},
+	{"a share of nothing", rollout("share = 0"), "9: pipeline.plugin.rollout.share: must be 0.1 to 100, not 0"},
+	{"a share of more than all", rollout("share = 100.5"), "9: pipeline.plugin.rollout.share: must be 0.1 to 100, not 100.5"},
+	{"a share that is no number", rollout("share = nan"), "9: pipeline.plugin.rollout.share: must be 0.1 to 100, not NaN"},
+	{"a share without end", rollout("share = inf"), "9: pipeline.plugin.rollout.share: must be 0.1 to 100, not +Inf"},
+	{"a share in words", rollout(`share = "10%"`), "9: pipeline.plugin.rollout.share: must be a number, not a string\nhint: valid keys: mode, watch, poll_interval, share, window, min_messages, max_failure_increase, max_latency_ratio, max_fuel_ratio"},
+	{"a poll that never rests", rollout(`poll_interval = "1ms"`), "9: pipeline.plugin.rollout.poll_interval: must be 100ms to 24h, not 1ms" + hintDuration},
+	{"an order that a canary would break", strings.Replace(rollout(`mode = "canary"`)+"[pipeline.batchers.s3]\npartition_by = \"topic\"\n", "name = \"users\"", "name = \"users\"\npartition_by = \"user_key\"", 1),
+		"7: pipeline.plugin: has rollout.mode = \"canary\", and canary keeps the order of one field, not of user_key and topic\n" +
+			"hint: give the processors and the batchers one and the same partition_by, or choose mode immediate or shadow"},
+
+	{"no version kept", "versions.keep = 0\n" + smallest, "1: versions.keep: must be 1 to 100, not 0"},
+	{"control without a token", "control.listen = \"127.0.0.1:0\"\n" + smallest, "1: control.token: is missing" + hintToken},
+	{"control with a token that is guessed", "control.listen = \"127.0.0.1:0\"\ncontrol.token = \"123456789012345\"\n" + smallest, "2: control.token: is shorter than 16 bytes, and can be guessed\nhint: make one with `openssl rand -hex 32`"},
+	{"control in the open", "control.listen = \"10.0.0.1:9465\"\ncontrol.token = \"" + longToken + "\"\n" + smallest,
+		"1: control.listen: is not a loopback address, and without TLS whoever is on the way sees the token\nhint: give cert_file and key_file, or listen on 127.0.0.1 or ::1"},
+	{"control with half a certificate", "control.listen = \"10.0.0.1:9465\"\ncontrol.key_file = \"key.pem\"\ncontrol.token = \"" + longToken + "\"\n" + smallest,
+		"2: control.key_file: cert_file and key_file go together, and one is missing\nhint: give both for TLS, or neither"},
+
 	{"a batcher's name", smallest + "[pipeline.batchers.\"S 3\"]\n", "8: pipeline.batchers.\"S 3\": is not a name" + hintName},
 	{"a batcher that is no table", smallest + "[pipeline.batchers]\ns3 = 1\n", "9: pipeline.batchers.s3: must be a table, not an integer"},
 	{"batchers that are no table", with("[pipeline.producer]", "batchers = 1\n[pipeline.producer]"), "3: pipeline.batchers: must be a table, not an integer\n" +
@@ -93,6 +128,8 @@ var rarer = []struct{ name, doc, want string }{
 
 // limits is a file with a plugin's limit.
 func limits(line string) string { return smallest + "[pipeline.plugin.limits]\n" + line + "\n" }
+
+func rollout(line string) string { return smallest + "[pipeline.plugin.rollout]\n" + line + "\n" }
 
 func repeat(format string, n int) string {
 	var b strings.Builder

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/relayhost/relayhost/host/partition"
@@ -69,6 +70,10 @@ func configKeys(c *Config) []key {
 			doc: "What other programs may ask a running host."},
 		{name: "journal", kind: journal(&c.Journal), def: empty,
 			doc: "Where what was pulled is safe until it has settled, and dead letters are kept: docs/delivery.md."},
+		{name: "versions", kind: table(versionsKeys(&c.Versions)), def: empty,
+			doc: "The versions of each pipeline's plugin that went live: what a rollback goes back to, and what the next start finds if the file of the plugin was refused."},
+		{name: "control", kind: table(controlKeys(&c.Control), controlRules(&c.Control)...), def: empty,
+			doc: "How a running host is told what to do by those who cannot open the socket in journal.dir."},
 		{name: "pipeline", kind: pipelines(&c.Pipelines), need: true,
 			doc: fmt.Sprintf("A pipeline: events from one producer, handled by one plugin. At least one, at most %d.", maxPipelines)},
 	}
@@ -124,6 +129,54 @@ func metricsKeys(m *Metrics) []key {
 	}
 }
 
+func versionsKeys(v *Versions) []key {
+	return []key{
+		{name: "dir", kind: path(&v.Dir), def: besideFile(".versions"),
+			doc: "Where they are kept. It is made if it is not there."},
+		{name: "keep", kind: integer(&v.Keep, 1, 100), def: int64(5),
+			doc: "How many of each pipeline; the live one and the one before it are kept in any case."},
+	}
+}
+
+func controlKeys(c *Control) []key {
+	return []key{
+		{name: "listen", kind: address(&c.Listen),
+			doc: "Where to listen for requests in HTTP and JSON, each of which must carry the token. Port 0 is any free one. Without it there is no listener."},
+		{name: "token", kind: hushed(&c.Token), needIf: func() bool { return c.Listen != "" },
+			doc: fmt.Sprintf("What a request proves with that it is allowed: any text of at least %d bytes; listen needs it.", shortestToken)},
+		{name: "cert_file", kind: path(&c.CertFile),
+			doc: "The listener's certificate, PEM: with it and key_file the listener speaks TLS. An address that is not a loopback one needs both."},
+		{name: "key_file", kind: path(&c.KeyFile),
+			doc: "The private key of that certificate, PEM."},
+	}
+}
+
+// shortestToken is how many bytes a token must have that nobody is to guess.
+const shortestToken = 16
+
+func controlRules(c *Control) []rule {
+	return []rule{
+		{[]string{"token"}, func() (string, string) {
+			if n := len(c.Token.Reveal()); n > 0 && n < shortestToken {
+				return fmt.Sprintf("is shorter than %d bytes, and can be guessed", shortestToken), "make one with `openssl rand -hex 32`"
+			}
+			return "", ""
+		}},
+		{[]string{"cert_file", "key_file"}, func() (string, string) {
+			if (c.CertFile == "") != (c.KeyFile == "") {
+				return "cert_file and key_file go together, and one is missing", "give both for TLS, or neither"
+			}
+			return "", ""
+		}},
+		{[]string{"listen", "cert_file", "key_file"}, func() (string, string) {
+			if Exposed(c.Listen) && c.CertFile == "" && c.KeyFile == "" {
+				return "is not a loopback address, and without TLS whoever is on the way sees the token", "give cert_file and key_file, or listen on 127.0.0.1 or ::1"
+			}
+			return "", ""
+		}},
+	}
+}
+
 func pipelineKeys(p *Pipeline) []key {
 	processors := []key{{name: "default", kind: processors(&p.Processors, &p.PartitionBy), def: empty,
 		doc: "The processors: each calls the plugin's handle_message with one event at a time."}}
@@ -145,7 +198,7 @@ func pipelineKeys(p *Pipeline) []key {
 				"unlock has the server deliver it anew, and where the server cannot (EventRelay's own cannot yet) it is as retry.exhausted says."},
 		{name: "producer", kind: producer(&p.Producer, &p.PartitionBy), need: true,
 			doc: "Where the events come from."},
-		{name: "plugin", kind: table(pluginKeys(&p.Plugin)), need: true,
+		{name: "plugin", kind: table(pluginKeys(&p.Plugin), signatureNeedsKeys(&p.Plugin)), need: true,
 			doc: "The WebAssembly module that handles the events."},
 		{name: "processors", kind: table(processors), def: empty,
 			doc: "Exactly one set, named default."},
@@ -191,7 +244,27 @@ func pipelineRules(p *Pipeline) []rule {
 			return "is " + unlock + ", and its fallback retry.exhausted is " + haltPartition, "let retry.exhausted be dead_letter or drop"
 		}
 		return "", ""
+	}}, {[]string{"plugin", "partition_by", "processors", "batchers"}, func() (string, string) {
+		if p.Plugin.Rollout.Mode == canary && len(p.partitions()) > 1 {
+			return "has rollout.mode = \"" + canary + "\", and canary keeps the order of one field, not of " + strings.Join(p.partitions(), " and "),
+				"give the processors and the batchers one and the same partition_by, or choose mode immediate or shadow"
+		}
+		return "", ""
 	}}}
+}
+
+// partitions are the fields by which a stage keeps an order, each once.
+func (p *Pipeline) partitions() (fields []string) {
+	all := []*partition.Field{p.Processors.PartitionBy}
+	for _, b := range p.Batchers {
+		all = append(all, b.PartitionBy)
+	}
+	for _, f := range all {
+		if f != nil && !slices.Contains(fields, f.String()) {
+			fields = append(fields, f.String())
+		}
+	}
+	return fields
 }
 
 const (
@@ -199,6 +272,7 @@ const (
 	unlock        = "unlock"
 	queueMode     = "queue"
 	logMode       = "log"
+	canary        = "canary"
 	unpartitioned = "the processors have no partition_by"
 	hintPartition = `give the pipeline or its processors one, like partition_by = "user_key"`
 )
@@ -384,6 +458,12 @@ func pluginKeys(p *Plugin) []key {
 	return []key{
 		{name: "module", kind: path(&p.Module), need: true,
 			doc: "The .wasm file."},
+		{name: "sha256", kind: digest(&p.SHA256),
+			doc: "The digest that the file must have. Another file is refused, whoever wrote it."},
+		{name: "public_keys", kind: publicKeys(&p.PublicKeys),
+			doc: "The keys of which one must have signed the file, for `minisign` or for plain Ed25519. Without them no signature is asked for."},
+		{name: "signature", kind: path(&p.Signature), def: computed{"as module, with .minisig after it, or else .sig", func() any { return nil }},
+			doc: "The file of the signature: minisign's, or 64 bytes of Ed25519 as they are, in base64 or in hexadecimal."},
 		{name: "state", kind: oneOf(&p.State, "reuse", "message"), def: "reuse",
 			doc: "What a call finds of those before it: an instance is reused as it is, or put back to what configure left."},
 		{name: "clock", kind: oneOf(&p.Clock, "real", "coarse", "fixed"), def: "real",
@@ -394,6 +474,48 @@ func pluginKeys(p *Plugin) []key {
 			doc: "Any table. The plugin's configure gets it as a JSON object: dates and times as RFC 3339 text; no nan, no inf."},
 		{name: "limits", kind: table(limitKeys(&p.Limits), keptMemory(&p.Limits)), def: empty,
 			doc: "What the module may be made of, and what an instance and a call may use. A message that goes beyond fails, and its instance is replaced."},
+		{name: "rollout", kind: table(rolloutKeys(&p.Rollout)), def: empty,
+			doc: "How a new version of the module goes live while events flow."},
+	}
+}
+
+func signatureNeedsKeys(p *Plugin) rule {
+	return rule{[]string{"signature", "public_keys"}, func() (string, string) {
+		if p.Signature != "" && p.PublicKeys == nil {
+			return "is given, and there are no public_keys to check it with", "give public_keys, or remove it"
+		}
+		return "", ""
+	}}
+}
+
+func rolloutKeys(r *Rollout) []key {
+	return slices.Concat([]key{
+		{name: "mode", kind: oneOf(&r.Mode, "immediate", canary, "shadow"), def: "immediate",
+			doc: "immediate: the new version takes over all messages at once; canary: it handles a share of them first, and is promoted or rolled back by how it does; " +
+				"shadow: it handles a share of them beside the old version, whose results alone are delivered, and the differences are reported."},
+		{name: "watch", kind: boolean(&r.Watch), def: true,
+			doc: "Whether a new file at module goes live by itself."},
+		{name: "poll_interval", kind: duration(&r.PollInterval, 100*time.Millisecond, longest), def: "10s",
+			doc: "How often the file is looked at, for file systems that tell of no change, like those over a network."},
+		{name: "share", kind: number(&r.Share, 0.1, 100), def: 10.0,
+			doc: "The percentage of the messages that a canary or a shadow handles: those of a part of the partitions, so that order holds."},
+	}, judgementKeys(r))
+}
+
+// judgementKeys say when a canary is worse than the version that it is to
+// replace.
+func judgementKeys(r *Rollout) []key {
+	return []key{
+		{name: "window", kind: duration(&r.Window, time.Second, longest), def: "1m",
+			doc: "How long a canary or a shadow is looked at before it is judged."},
+		{name: "min_messages", kind: integer(&r.MinMessages, 1, 10*maxMessages), def: int64(100),
+			doc: "How many messages it must have handled by then; the window is longer if it needs to be."},
+		{name: "max_failure_increase", kind: number(&r.MaxFailureIncrease, 0, 100), def: 1.0,
+			doc: "How many percentage points more of its messages than of the old version's may fail."},
+		{name: "max_latency_ratio", kind: number(&r.MaxLatencyRatio, 1, 1000), def: 1.5,
+			doc: "How many times as long as the old version it may take."},
+		{name: "max_fuel_ratio", kind: number(&r.MaxFuelRatio, 1, 1000), def: 1.5,
+			doc: "How many times as much fuel as the old version it may use."},
 	}
 }
 
