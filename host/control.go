@@ -238,6 +238,33 @@ func (d *desk) Purge(ctx context.Context, f control.Filter) (int, error) {
 	return d.change(ctx, f, nil, d.journal.Purge)
 }
 
+var errNotYet = control.Refuse("not yet")
+
+// Plugin is not there yet.
+func (d *desk) Plugin(context.Context, string) (p control.Plugin, err error) { return p, errNotYet }
+
+// Swap is not there yet.
+func (d *desk) Swap(context.Context, string, control.Module) (s control.Started, err error) {
+	return s, errNotYet
+}
+
+// Promote is not there yet.
+func (d *desk) Promote(context.Context, string) (s control.Started, err error) { return s, errNotYet }
+
+// Rollback is not there yet.
+func (d *desk) Rollback(context.Context, string, string) (s control.Started, err error) {
+	return s, errNotYet
+}
+
+// Reload is not there yet.
+func (d *desk) Reload(context.Context) (r control.Reloaded, err error) { return r, errNotYet }
+
+// Resume is not there yet.
+func (d *desk) Resume(context.Context, string, string) error { return errNotYet }
+
+// SetRateLimit is not there yet.
+func (d *desk) SetRateLimit(context.Context, string, control.RateLimit) error { return errNotYet }
+
 // changed is how many are changed at once.
 const changed = 1000
 

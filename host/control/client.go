@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -121,19 +122,34 @@ func (c *Client) request(ctx context.Context, wait time.Duration, method, target
 }
 
 func (c *Client) send(ctx context.Context, method, target string, body any) (*http.Response, error) {
-	var text io.Reader = http.NoBody
-	if body != nil {
-		encoded, err := json.Marshal(body)
-		if err != nil {
-			return nil, err
-		}
-		text = bytes.NewReader(encoded)
-	}
-	request, err := http.NewRequestWithContext(ctx, method, "http://host"+target, text)
+	text, contentType, err := encode(body)
 	if err != nil {
 		return nil, err
 	}
+	request, err := http.NewRequestWithContext(ctx, method, "http://host"+target, bytes.NewReader(text))
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > 0 {
+		request.Header.Set("Content-Type", contentType)
+	}
+	if m, ok := body.(*Module); ok && len(m.Signature) > 0 {
+		request.Header.Set(signatureHeader, base64.StdEncoding.EncodeToString(m.Signature))
+	}
 	return c.http.Do(request)
+}
+
+// encode is a request's body: nothing, a module's file, or JSON.
+func encode(body any) (text []byte, contentType string, err error) {
+	switch body := body.(type) {
+	case nil:
+		return nil, "", nil
+	case *Module:
+		return body.File, typeModule, nil
+	default:
+		text, err = json.Marshal(body)
+		return text, typeJSON, err
+	}
 }
 
 // refusal is the error that an answer is.

@@ -32,6 +32,23 @@ type Host interface {
 	Retry(ctx context.Context, f Filter) (int, error)
 	// Purge deletes those that f chooses, and returns how many.
 	Purge(ctx context.Context, f Filter) (int, error)
+
+	// Plugin is the plugin of a pipeline. Here and below, the error is a
+	// NoPipelineError if there is no such pipeline.
+	Plugin(ctx context.Context, pipeline string) (Plugin, error)
+	// Swap begins to make m the live version, by the pipeline's own mode.
+	Swap(ctx context.Context, pipeline string, m Module) (Started, error)
+	// Promote makes the version that is on trial the live one at once.
+	Promote(ctx context.Context, pipeline string) (Started, error)
+	// Rollback ends a trial, or makes a version live that was so before: the one
+	// whose digest begins so, or the last one if digest is empty.
+	Rollback(ctx context.Context, pipeline, digest string) (Started, error)
+	// Reload reads the configuration again. If it is faulty nothing changes.
+	Reload(ctx context.Context) (Reloaded, error)
+	// Resume has a partition that was halted go on.
+	Resume(ctx context.Context, pipeline, partition string) error
+	// SetRateLimit replaces a pipeline's rate limit until the next reload.
+	SetRateLimit(ctx context.Context, pipeline string, l RateLimit) error
 }
 
 // ErrNotFound is a dead letter that is not there.

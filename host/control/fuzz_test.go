@@ -51,8 +51,7 @@ func FuzzPurge(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body string) {
 		host := &fake{}
-		w := httptest.NewRecorder()
-		control.Handler(host).ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/v1/deadletters/purge", strings.NewReader(body)))
+		w := ask(host, "/v1/deadletters/purge", "application/json", body)
 		done := len(host.asked) > 0
 		if done != (w.Code == http.StatusOK) {
 			t.Errorf("%q: status %d, and something was done: %v", body, w.Code, done)
@@ -61,4 +60,12 @@ func FuzzPurge(f *testing.F) {
 			t.Errorf("%q purges everything", body)
 		}
 	})
+}
+
+func ask(h control.Host, target, contentType, body string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(http.MethodPost, target, strings.NewReader(body))
+	r.Header.Set("Content-Type", contentType)
+	w := httptest.NewRecorder()
+	control.Handler(h).ServeHTTP(w, r)
+	return w
 }

@@ -33,8 +33,11 @@ func get(target string) string {
 	return "GET " + target + " HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
 }
 
-func post(target, body string) string {
-	return fmt.Sprintf("POST %s HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", target, len(body), body)
+func post(target, body string) string { return postAs(target, "application/json", body) }
+
+func postAs(target, contentType, body string) string {
+	return fmt.Sprintf("POST %s HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s",
+		target, contentType, len(body), body)
 }
 
 // What is not understood is refused with a reason, and nothing is done.

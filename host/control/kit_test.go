@@ -23,6 +23,7 @@ type fake struct {
 	broken error
 	asked  []control.Filter
 	query  control.Query
+	orders []order
 	// entered has an item for each request for the status, which waits for gate
 	// if there is one.
 	entered chan struct{}
@@ -55,7 +56,8 @@ func (f *fake) Status(ctx context.Context) (control.Status, error) {
 	return control.Status{
 		Running: true, Version: "1", PID: 42, Started: moment,
 		Pipelines: []control.Pipeline{{
-			Name: "users", Phase: "running", Received: 10, Settled: map[string]int64{"ok": 7, "trap": 1}, InFlight: 2, Lag: &lag,
+			Name: "users", Phase: "running", PluginState: &control.PluginState{Stage: "compile", Candidate: "0a"},
+			Received: 10, Settled: map[string]int64{"ok": 7, "trap": 1}, InFlight: 2, Lag: &lag,
 		}},
 		Journal: &control.Journal{Dir: "j", Bytes: 1, MaxBytes: 2},
 	}, f.broken

@@ -4,24 +4,19 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"time"
 )
 
-// maxBody is how large a request's body may be, and maxRequests how many requests
-// are answered at a time.
+// maxRequests is how many requests are answered at a time, and maxModules how
+// many of them may bring a module: each is in memory.
 const (
-	maxBody     = 256 << 10
 	maxRequests = 16
+	maxModules  = 2
 )
 
-// readWait is how long a peer may take to send a body, and writeWait how long it
-// may take nothing of an answer.
-const (
-	readWait  = 2 * time.Second
-	writeWait = 30 * time.Second
-)
+// writeWait is how long a peer may take nothing of an answer.
+const writeWait = 30 * time.Second
 
 // fault is an error of the peer's, or of ours, as a status.
 type fault struct {
@@ -37,50 +32,66 @@ func badRequest(err error) error { return fault{http.StatusBadRequest, err} }
 // route is a resource and what can be done with it.
 type route struct {
 	method, path string
+	takes        body
 	// answer answers a request, or returns an error before it has begun to.
 	answer func(h Host, w http.ResponseWriter, r *http.Request) error
 }
 
-// routes is everything that can be asked.
+// routes is everything that can be asked. docs/openapi.yaml describes it.
 var routes = []route{
-	{http.MethodGet, "/v1/status", status},
-	{http.MethodGet, "/v1/deadletters", deadLetters},
-	{http.MethodGet, "/v1/deadletters/{id}", deadLetter},
-	{http.MethodPost, "/v1/deadletters/retry", retry},
-	{http.MethodPost, "/v1/deadletters/purge", purge},
+	{http.MethodGet, "/v1/status", body{}, status},
+	{http.MethodGet, "/v1/deadletters", body{}, deadLetters},
+	{http.MethodGet, "/v1/deadletters/{id}", body{}, deadLetter},
+	{http.MethodPost, "/v1/deadletters/retry", jsonBody, retry},
+	{http.MethodPost, "/v1/deadletters/purge", jsonBody, purge},
+	{http.MethodGet, "/v1/pipelines/{pipeline}/plugin", body{}, pluginOf},
+	{http.MethodPost, "/v1/pipelines/{pipeline}/plugin/swap", moduleBody, swap},
+	{http.MethodPost, "/v1/pipelines/{pipeline}/plugin/promote", body{}, promote},
+	{http.MethodPost, "/v1/pipelines/{pipeline}/plugin/rollback", jsonBody, rollback},
+	{http.MethodPost, "/v1/pipelines/{pipeline}/resume", jsonBody, resume},
+	{http.MethodPost, "/v1/pipelines/{pipeline}/rate_limit", jsonBody, setRateLimit},
+	{http.MethodPost, "/v1/reload", body{}, reload},
 }
 
 // handler answers requests for h.
 func handler(h Host) http.Handler {
 	mux := http.NewServeMux()
 	for _, r := range routes {
-		mux.Handle(r.method+" "+r.path, faults(func(w http.ResponseWriter, request *http.Request) error {
-			if r.method == http.MethodGet && request.ContentLength != 0 {
-				return badRequest(errors.New("a question takes no body"))
-			}
-			return r.answer(h, w, request)
-		}))
+		mux.Handle(r.method+" "+r.path, r.handler(h))
 	}
 	mux.Handle("/", faults(func(_ http.ResponseWriter, r *http.Request) error {
 		return fault{http.StatusNotFound, fmt.Errorf("there is no %.10q of %.200q", r.Method, r.URL.Path)}
 	}))
-	return bounded(mux)
+	return atOnce(maxRequests, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		hurry(w, r)
+		mux.ServeHTTP(w, r)
+	}))
 }
 
-// bounded answers so many requests at a time, and reads so much of each.
-func bounded(next http.Handler) http.Handler {
-	slots := make(chan struct{}, maxRequests)
+func (r route) handler(h Host) http.Handler {
+	answers := faults(func(w http.ResponseWriter, request *http.Request) error {
+		if err := r.takes.admit(w, request); err != nil {
+			return err
+		}
+		return r.answer(h, w, request)
+	})
+	if r.takes.atOnce == 0 {
+		return answers
+	}
+	return atOnce(r.takes.atOnce, answers)
+}
+
+// atOnce answers so many requests at a time.
+func atOnce(n int, next http.Handler) http.Handler {
+	slots := make(chan struct{}, n)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		select {
 		case slots <- struct{}{}:
 			defer func() { <-slots }()
-			if r.ContentLength != 0 {
-				_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(readWait))
-				r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-			}
 			next.ServeHTTP(w, r)
 		default:
-			fail(w, fault{http.StatusServiceUnavailable, fmt.Errorf("%d requests are being answered: ask again later", maxRequests)})
+			hurry(w, r)
+			fail(w, fault{http.StatusServiceUnavailable, fmt.Errorf("%d requests are being answered: ask again later", n)})
 		}
 	})
 }
@@ -103,7 +114,7 @@ func fail(w http.ResponseWriter, err error) {
 	status := http.StatusInternalServerError
 	if f, ok := errors.AsType[fault](err); ok {
 		status = f.status
-	} else if errors.Is(err, ErrNotFound) {
+	} else if _, unknown := errors.AsType[*NoPipelineError](err); unknown || errors.Is(err, ErrNotFound) {
 		status = http.StatusNotFound
 	} else if _, refused := errors.AsType[*RefusedError](err); refused {
 		status = http.StatusBadRequest
@@ -221,31 +232,11 @@ func purge(h Host, w http.ResponseWriter, r *http.Request) error {
 
 // readFilter reads the filter that is a request's body.
 func readFilter(w http.ResponseWriter, r *http.Request) (f Filter, err error) {
-	if err := noParameters(r); err != nil {
+	if err := readJSON(w, r, &f, "filter", "{}, for all"); err != nil {
 		return f, err
 	}
-	d := json.NewDecoder(r.Body)
-	d.DisallowUnknownFields()
-	if err := d.Decode(&f); err != nil {
-		return f, unreadable(err)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return f, badRequest(errors.New("there is more than one JSON object"))
-	}
-	// All of it is read: the deadline would end a long answer, too.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	if err := f.check(); err != nil {
 		return f, badRequest(err)
 	}
 	return f, nil
-}
-
-func unreadable(err error) error {
-	if _, large := errors.AsType[*http.MaxBytesError](err); large {
-		return fault{http.StatusRequestEntityTooLarge, fmt.Errorf("the request has more than %d bytes", maxBody)}
-	}
-	if errors.Is(err, io.EOF) {
-		return badRequest(errors.New("there is no filter: it is a JSON object, {} for all"))
-	}
-	return badRequest(fmt.Errorf("the filter cannot be read: %w", err))
 }

@@ -55,11 +55,11 @@ func TestSilentPeers(t *testing.T) {
 	}{
 		"nothing":              {"", 5 * time.Second},
 		"half":                 {"GET /v1/sta", 5 * time.Second},
-		"no body":              {"POST /v1/deadletters/retry HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n{", 2 * time.Second},
+		"no body":              {"POST /v1/deadletters/retry HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{", 2 * time.Second},
 		"a body of a question": {"GET /v1/status HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n", 2 * time.Second},
 		"a body of nothing":    {"PUT /v1/status HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n", 2 * time.Second},
 		"a body too long": {
-			"POST /v1/deadletters/retry HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n", 2 * time.Second,
+			"POST /v1/deadletters/retry HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n", 2 * time.Second,
 		},
 		"no reading": {"GET /v1/deadletters HTTP/1.1\r\nHost: h\r\n\r\n", 30 * time.Second},
 	} {

@@ -29,6 +29,8 @@ type Pipeline struct {
 	Phase string `json:"phase,omitempty"`
 	// Plugin is the digest of its module.
 	Plugin string `json:"plugin,omitempty"`
+	// PluginState is nil unless a rollout runs.
+	PluginState *PluginState `json:"plugin_state,omitempty"`
 
 	Received int64 `json:"received"`
 	// Recovered is how many of those received were in the journal.
