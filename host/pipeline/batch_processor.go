@@ -91,7 +91,7 @@ func (s *batchProcessor) deliver(work context.Context, b *message.Batch, records
 // themselves.
 func (s *batchProcessor) end(b *message.Batch, outcomes []message.Outcome) {
 	for i, m := range b.Messages {
-		if !outcomes[i].OK() {
+		if !outcomes[i].OK() && b.Plugin != "" {
 			m.Plugin = b.Plugin
 		}
 		whole, o, all := m.Join(outcomes[i])

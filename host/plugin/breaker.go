@@ -36,6 +36,10 @@ func newBreaker(log *slog.Logger, limit int) *breaker {
 	return &breaker{log: log, limit: int64(limit), changed: make(chan struct{})}
 }
 
+// open reports whether the next call would have to wait, or be the one that is
+// tried.
+func (b *breaker) open() bool { return b.row.Load() >= b.limit }
+
 // pass waits until a call may be made. It returns the last failure if stop is
 // closed before. Who has passed must tell succeeded or failed.
 func (b *breaker) pass(stop <-chan struct{}) *fault {

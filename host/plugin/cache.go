@@ -29,6 +29,7 @@ const (
 // bit could send a call anywhere. Hence nothing without a valid checksum of the
 // whole file is left in the directory when wazero looks into it.
 type diskCache struct {
+	parent  string // the directory that dir is in
 	dir     string
 	wazero  wazero.CompilationCache
 	checked map[string]stamp // the entries known to be good
@@ -41,7 +42,8 @@ type stamp struct {
 }
 
 func openCache(dir string) (*diskCache, error) {
-	dir, err := privateDir(dir)
+	parent := dir
+	dir, err := privateDir(parent)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +58,7 @@ func openCache(dir string) (*diskCache, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &diskCache{dir: dir, wazero: cache, checked: make(map[string]stamp)}, nil
+	return &diskCache{parent: parent, dir: dir, wazero: cache, checked: make(map[string]stamp)}, nil
 }
 
 // privateDir makes the cache's directory, or makes sure that nobody else can

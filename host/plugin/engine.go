@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os/exec"
 	"sync"
 
 	"github.com/tetratelabs/wazero"
@@ -19,6 +20,10 @@ type Options struct {
 	// a private subdirectory. An unusable directory is one warning, no error.
 	// Defaults to none: every module is compiled anew.
 	CacheDir string
+	// Compiler makes the command of a process that calls [CompileChild] at once,
+	// for modules that are loaded in the background; it wants a CacheDir. Defaults
+	// to none: they are compiled in this process, with all of its processors.
+	Compiler func(ctx context.Context) *exec.Cmd
 	// Logger takes the plugins' log lines and the engine's own.
 	// Defaults to slog.Default().
 	Logger *slog.Logger
@@ -26,7 +31,8 @@ type Options struct {
 
 // Engine compiles and runs plugins. Its methods are safe for concurrent use.
 type Engine struct {
-	log *slog.Logger
+	log      *slog.Logger
+	compiler func(ctx context.Context) *exec.Cmd
 
 	mu      sync.Mutex // held while compiling
 	runtime wazero.Runtime
@@ -36,7 +42,7 @@ type Engine struct {
 
 // Open starts an engine. It fails only if wazero does not run on this machine.
 func Open(ctx context.Context, o Options) (*Engine, error) {
-	e := &Engine{log: cmp.Or(o.Logger, slog.Default())}
+	e := &Engine{log: cmp.Or(o.Logger, slog.Default()), compiler: o.Compiler}
 	if o.CacheDir != "" {
 		e.openCache(o.CacheDir)
 	}

@@ -48,6 +48,17 @@ type Settings struct {
 	Clock  Clock
 	Random Random
 	State  State
+	// Background: events flow meanwhile, and loading leaves them the machine.
+	Background bool
+	// Progress is told as each stage of loading begins: "verify", "meter",
+	// "compile", "start". Defaults to nobody.
+	Progress func(stage string)
+}
+
+func (s *Settings) tell(stage string) {
+	if s.Progress != nil {
+		s.Progress(stage)
+	}
 }
 
 // Plugin is a module that was loaded for a pipeline.
@@ -61,6 +72,8 @@ type Plugin struct {
 	breaker  *breaker
 	restore  bool // instances are put back to their first state
 	globals  int  // the module's mutable globals, if so
+	prepares bool // it exports prepare_messages
+	fails    bool // it exports handle_failed
 
 	mu    sync.Mutex
 	first *Slot              // with the instance that Load made, until NewSlot takes it
@@ -79,6 +92,7 @@ func (e *CloseError) Error() string { return "close plugin " + e.Plugin + ": " +
 // Load makes a plugin of a module; name is what logs and errors call it. The
 // error is a [*Refusal] if the module is to blame. The file is not kept.
 func (e *Engine) Load(ctx context.Context, name string, file []byte, settings Settings) (*Plugin, error) {
+	settings.tell("verify")
 	if err := Verify(name, file, Requirements{Batch: settings.NeedBatch, Limits: settings.Limits}); err != nil {
 		return nil, err
 	}
@@ -95,6 +109,8 @@ func (e *Engine) Load(ctx context.Context, name string, file []byte, settings Se
 	if err := p.compile(ctx, file); err != nil {
 		return nil, err
 	}
+	p.findCalls()
+	p.settings.tell("start")
 	if f := p.start(ctx); f != nil {
 		return nil, errors.Join(p.refuse(f.reason), p.code.Close(ctx))
 	}
@@ -107,11 +123,18 @@ func (p *Plugin) compile(ctx context.Context, file []byte) error {
 	if err := p.inspect(file); err != nil {
 		return p.unmetered(err)
 	}
+	p.settings.tell("meter")
 	meterLimits := limits.meter()
 	meterLimits.ExportGlobals = p.restore
 	metered, err := meter.Rewrite(file, meterLimits)
 	if err != nil {
 		return p.unmetered(err)
+	}
+	p.settings.tell("compile")
+	if p.settings.Background {
+		if err := p.engine.precompile(ctx, metered, limits.Module.CompileTime); err != nil {
+			return p.refuse(err.Error())
+		}
 	}
 	p.code, err = p.engine.compile(ctx, metered, limits.Module.CompileTime)
 	switch {

@@ -17,6 +17,13 @@ func (s *Slot) newSpare() *spare {
 	return sp
 }
 
+// readySpare is a spare that is there.
+func readySpare(in *instance) *spare {
+	sp := &spare{done: make(chan struct{}), instance: in}
+	close(sp.done)
+	return sp
+}
+
 func (sp *spare) take() (*instance, *fault) {
 	<-sp.done
 	return sp.instance, sp.fault

@@ -1,0 +1,43 @@
+//go:build unix
+
+package plugin
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// niceness leaves a busy process more than nine tenths of each processor: its
+// weight is 56, and an ordinary one's 1024 (sched(7)).
+const niceness = 13
+
+// politely makes the process one that gives way, and whose time is limited. It
+// begins anew for that: on Linux the threads that are there would stay as they
+// are.
+func politely(limit time.Duration) error {
+	runtime.LockOSThread()
+	if err := unix.Setpriority(unix.PRIO_PROCESS, 0, niceness); err != nil {
+		return fmt.Errorf("give way: %w", err)
+	}
+	seconds := uint64(limit.Seconds()+1) * uint64(runtime.NumCPU()) //nolint:gosec // a day at most
+	if err := unix.Setrlimit(unix.RLIMIT_CPU, &unix.Rlimit{Cur: seconds, Max: seconds}); err != nil {
+		return fmt.Errorf("limit the time: %w", err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	return syscall.Exec(self, os.Args, append(os.Environ(), envPolite+"=1")) //nolint:gosec // ourselves
+}
+
+// outOfTime reports whether a process has used up its time.
+func outOfTime(e *exec.ExitError) bool {
+	status, ok := e.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && (status.Signal() == syscall.SIGXCPU || status.Signal() == syscall.SIGKILL)
+}

@@ -1,0 +1,278 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/relayhost/relayhost/abi"
+	"github.com/relayhost/relayhost/host/message"
+)
+
+// Deployment is the plugin of a running pipeline: the version that is live, and
+// at times another that takes its place or is tried beside it. Make it with
+// [Deploy]; the pipeline's slots are its seats.
+//
+// A version takes the place of another slot by slot, each between two chunks, and
+// what the old one has begun it ends: a batch handler gets the messages that its
+// own version has handled.
+type Deployment struct {
+	options  DeployOptions
+	changing sync.Mutex // held by who changes seats
+
+	calls  atomic.Uint32 // the optional calls of all versions that are at work
+	recent recent
+
+	mu    sync.Mutex
+	seats []*Seat
+	live  *Plugin
+	trial *trial // nil if none runs
+}
+
+// DeployOptions is what a deployment needs of its pipeline.
+type DeployOptions struct {
+	// Flush waits until everything that handlers have handed on to batchers has
+	// been handled.
+	Flush func(ctx context.Context) error
+	// Key is what a message is chosen by for a canary: equal keys go the same
+	// way. Defaults to the message's partition, or its id if it has none.
+	Key func(*message.Message) string
+	// Busy reports whether messages wait, so that what is made meanwhile has to
+	// leave them the machine. Defaults to never.
+	Busy   func() bool
+	Logger *slog.Logger
+}
+
+// drainLimit is how long an old version may take for the batches that it has
+// begun, before the new one is given the rest.
+const drainLimit = time.Minute
+
+// ErrNoTrial is the error of what is asked about a trial while there is none.
+var ErrNoTrial = errors.New("no version is on trial")
+
+// Deploy makes a deployment with a version that is live. It owns the version.
+func Deploy(live *Plugin, o DeployOptions) *Deployment {
+	d := &Deployment{options: o, live: live}
+	d.expect(live)
+	return d
+}
+
+// Live is the version that is live.
+func (d *Deployment) Live() *Plugin {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.live
+}
+
+// Candidate is the version on trial, nil if there is none.
+func (d *Deployment) Candidate() *Plugin {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.trial == nil {
+		return nil
+	}
+	return d.trial.candidate
+}
+
+// The optional calls, as bits.
+const (
+	callsPrepare = 1 << iota
+	callsFailed
+)
+
+// Prepares reports whether a version at work exports prepare_messages, and Fails
+// handle_failed.
+func (d *Deployment) Prepares() bool { return d.calls.Load()&callsPrepare != 0 }
+func (d *Deployment) Fails() bool    { return d.calls.Load()&callsFailed != 0 }
+
+// expect says which versions are at work.
+func (d *Deployment) expect(versions ...*Plugin) {
+	var calls uint32
+	for _, p := range versions {
+		calls |= p.calls()
+	}
+	d.calls.Store(calls)
+}
+
+func (p *Plugin) calls() (calls uint32) {
+	if p.prepares {
+		calls |= callsPrepare
+	}
+	if p.fails {
+		calls |= callsFailed
+	}
+	return calls
+}
+
+// Post is where a seat is, and so which calls it gets.
+type Post uint8
+
+// The posts: handle_message, handle_batch, handle_failed.
+const (
+	Processor Post = iota
+	Batcher
+	Failures
+)
+
+// Sit makes a seat.
+func (d *Deployment) Sit(ctx context.Context, post Post) (*Seat, error) {
+	d.changing.Lock()
+	defer d.changing.Unlock()
+	s := &Seat{deployment: d, post: post, ctx: context.WithoutCancel(ctx)}
+	slot, err := s.slot(d.Live())
+	if err != nil {
+		return nil, err
+	}
+	s.crew.Store(&crew{live: slot})
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.seats = append(d.seats, s)
+	return s, nil
+}
+
+// Switch makes next the live version, which it then owns, and closes the one
+// before. told is called as each stage begins: "warm", "switch", "drain". With an
+// error nothing has changed, and next is still the caller's.
+func (d *Deployment) Switch(ctx context.Context, next *Plugin, told func(stage string)) error {
+	d.changing.Lock()
+	defer d.changing.Unlock()
+	told("warm")
+	slots, err := d.warm(ctx, next)
+	if err != nil {
+		return err
+	}
+	d.replace(ctx, next, slots, told)
+	return nil
+}
+
+// replace puts slots of next in the place of those that are live.
+func (d *Deployment) replace(ctx context.Context, next *Plugin, slots map[*Seat]*Slot, told func(string)) {
+	told("switch")
+	old := d.Live()
+	d.expect(old, next)
+	d.change(func(s *Seat, now crew) crew {
+		c := crew{live: slots[s]}
+		if s.post == Batcher {
+			c.old = now.live
+		}
+		return c
+	})
+	d.mu.Lock()
+	d.live, d.trial = next, nil
+	d.mu.Unlock()
+	told("drain")
+	d.drain(ctx)
+	d.expect(next)
+	d.retire(ctx, old)
+}
+
+// drain has the version before end what it has begun, and lets it go.
+func (d *Deployment) drain(ctx context.Context) {
+	limited, cancel := context.WithTimeout(ctx, drainLimit)
+	defer cancel()
+	if err := d.options.Flush(limited); err != nil && ctx.Err() == nil {
+		d.options.Logger.Warn("the version before has not ended its batches in time; the live one gets what is left", "wait", drainLimit)
+	}
+	d.change(func(_ *Seat, now crew) crew {
+		now.old = nil
+		return now
+	})
+}
+
+// retire closes a version that nobody uses any more.
+func (d *Deployment) retire(ctx context.Context, p *Plugin) {
+	if err := p.Close(context.WithoutCancel(ctx)); err != nil {
+		d.options.Logger.Warn("a version was not closed in order", "digest", p.digest[:12], "error", err)
+	}
+}
+
+func (d *Deployment) seated() []*Seat {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.seats)
+}
+
+// change gives every seat a new crew, one after the other, and closes the slots
+// that are needed no more.
+func (d *Deployment) change(to func(s *Seat, now crew) crew) {
+	for _, s := range d.seated() {
+		for _, slot := range s.change(to) {
+			if err := slot.Close(s.ctx); err != nil {
+				d.options.Logger.Warn("teardown failed", "digest", slot.plugin.digest[:12], "error", err)
+			}
+		}
+	}
+}
+
+// warm makes a slot of next for every seat, with its instance and a spare.
+func (d *Deployment) warm(ctx context.Context, next *Plugin) (map[*Seat]*Slot, error) {
+	seats := d.seated()
+	slots := make(map[*Seat]*Slot, len(seats))
+	for _, s := range seats {
+		slot, err := s.slot(next)
+		if err == nil && slot != nil {
+			slots[s] = slot
+			err = d.spare(slot)
+		}
+		if err = errors.Join(err, ctx.Err()); err != nil {
+			return nil, errors.Join(err, closeAll(slots))
+		}
+	}
+	return slots, nil
+}
+
+// spare gives a slot a spare, and leaves the messages time meanwhile.
+func (d *Deployment) spare(s *Slot) error {
+	began := time.Now()
+	instance, f := s.newInstance()
+	if f != nil {
+		return fmt.Errorf("start plugin %s: %s", s.plugin.name, f.reason)
+	}
+	s.spares = append(s.spares, readySpare(instance))
+	if busy := d.options.Busy; busy != nil && busy() {
+		time.Sleep(min(2*politeness*time.Since(began), time.Second)) // it and the slot's own instance
+	}
+	return nil
+}
+
+// politeness is how many times as long as the machine was used it is left alone
+// while messages wait.
+const politeness = 4
+
+func closeAll(slots map[*Seat]*Slot) error {
+	var errs []error
+	for s, slot := range slots {
+		errs = append(errs, slot.Close(s.ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// Close closes all versions. The seats must have been closed, and no change may
+// be under way.
+func (d *Deployment) Close(ctx context.Context) error {
+	d.changing.Lock()
+	defer d.changing.Unlock()
+	var errs []error
+	if t := d.trial; t != nil {
+		t.stop()
+		errs = append(errs, t.candidate.Close(ctx))
+	}
+	return errors.Join(append(errs, d.live.Close(ctx))...)
+}
+
+// slot makes a slot of a version for the seat; nil if it would never be called.
+func (s *Seat) slot(p *Plugin) (*Slot, error) {
+	if s.post == Failures && !p.fails {
+		return nil, nil
+	}
+	return p.NewSlot(s.ctx)
+}
+
+func (p *Plugin) findCalls() {
+	p.prepares, p.fails = p.Exports(abi.ExportPrepare), p.Exports(abi.ExportFailed)
+}
