@@ -37,6 +37,7 @@ var rooms = []struct {
 	{"host/sink/", []string{"host/message"}},
 	{"host/journal", []string{"host/message"}},
 	{"host/control", []string{"host/message"}},
+	{"host/versions", nil},
 	{"host/devserver/pki", nil},
 	{"host/devserver", []string{"proto/eventrelay", "host/devserver/"}},
 	{"host/devserver/internal/query", []string{"proto/eventrelay"}},
@@ -52,7 +53,7 @@ var rooms = []struct {
 }
 
 // stdlibOnly are the rooms that anything may be built on.
-var stdlibOnly = []string{"abi", "host/message", "host/pipeline", "host/plugin/wasm", "host/secret", "host/control"}
+var stdlibOnly = []string{"abi", "host/message", "host/pipeline", "host/plugin/wasm", "host/secret", "host/control", "host/versions"}
 
 func TestRooms(t *testing.T) {
 	for _, line := range goList(t, "{{.ImportPath}} {{join .Imports \" \"}}", module+"...") {
