@@ -35,7 +35,7 @@ var rooms = []struct {
 	{"host/source/", []string{"abi", "proto/eventrelay", "host/message", "host/eventrelay"}},
 	{"host/sink/", []string{"host/message"}},
 	{"host/journal", []string{"host/message"}},
-	{"host/control", []string{"host/message"}},
+	{"host/control", []string{"host/message", "host/secret"}},
 	{"host/devserver/pki", nil},
 	{"host/devserver", []string{"proto/eventrelay", "host/devserver/"}},
 	{"host/devserver/internal/query", []string{"proto/eventrelay"}},
