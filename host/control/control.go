@@ -1,13 +1,15 @@
 // Package control is how a running host is asked how it is and told what to do:
 // HTTP and JSON over a Unix socket that only the host's own user can open. A host
-// begins with [Listen], who asks it with [Dial]; both see a [Host].
+// begins with [Listen], who asks it with [Dial]; both see a [Host]. [ListenTCP] is
+// for those who ask from elsewhere. docs/openapi.yaml describes every request.
 //
 // # What is trusted
 //
-// Whoever can open the socket is the host's user and may do everything. A peer
-// may yet be broken: requests are bounded in size, in number and in time, unknown
-// fields are refused, and a peer that hangs costs a connection for a while and
-// nothing else. Status answers and lists hold no payloads.
+// Whoever can open the socket is the host's user and may do everything, and so may
+// who bears the token over a network. A peer may yet be broken: requests are
+// bounded in size, in number and in time, unknown fields are refused, and a peer
+// that hangs costs a connection for a while and nothing else. Status answers and
+// lists hold no payloads.
 package control
 
 import (

@@ -14,7 +14,8 @@ import (
 	"time"
 )
 
-// Server answers for a host. Make it with [Listen], then call [Server.Run].
+// Server answers for a host. Make it with [Listen] or [ListenTCP], then call
+// [Server.Run].
 type Server struct {
 	listener net.Listener
 	http     http.Server
@@ -101,6 +102,9 @@ func bare(err error) error {
 	return err
 }
 
+// Address is where the server listens: a path, or a host and a port.
+func (s *Server) Address() string { return s.listener.Addr().String() }
+
 // Run answers until ctx ends, and then lets the answers under way end, for a
 // second. It returns an error if the server could not go on. The socket is gone
 // then.
@@ -117,7 +121,7 @@ func (s *Server) Run(ctx context.Context) error {
 	cancel()
 	<-stopped
 	if !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve the control socket: %w", err)
+		return fmt.Errorf("serve %s: %w", s.Address(), err)
 	}
 	return nil
 }
