@@ -36,6 +36,8 @@ var rooms = []struct {
 	{"host/sink/", []string{"host/message"}},
 	{"host/journal", []string{"host/message"}},
 	{"host/control", []string{"host/message"}},
+	{"host/watch", nil},
+	{"host/builder", nil},
 	{"host/devserver/pki", nil},
 	{"host/devserver", []string{"proto/eventrelay", "host/devserver/"}},
 	{"host/devserver/internal/query", []string{"proto/eventrelay"}},
