@@ -31,7 +31,7 @@ func source(t *testing.T, files map[string]string) (dir string) {
 	return dir
 }
 
-const goMod = "module plugin\n\ngo 1.24\n"
+const goMod = "module example.com/plugin\n\ngo 1.24\n"
 
 func find(t *testing.T, dir string) *builder.Builder {
 	t.Helper()
