@@ -38,6 +38,8 @@ var rooms = []struct {
 	{"host/journal", []string{"host/message"}},
 	{"host/versions", nil},
 	{"host/control", []string{"host/message", "host/secret"}},
+	{"host/watch", nil},
+	{"host/builder", nil},
 	{"host/devserver/pki", nil},
 	{"host/devserver", []string{"proto/eventrelay", "host/devserver/"}},
 	{"host/devserver/internal/query", []string{"proto/eventrelay"}},

@@ -8,6 +8,7 @@
 //	relayhost deadletters   see what was given up, and try it again
 //	relayhost journal       check what is kept on disk
 //	relayhost plugin        look into a plugin, or try it on events
+//	relayhost dev           build a plugin and run it on events, again at each save
 //	relayhost replay        run a plugin on events of the log again
 //	relayhost publish       send events to an EventRelay server
 //	relayhost eventrelay    run an EventRelay-compatible server
@@ -51,6 +52,7 @@ type app struct {
 	Run         runCommand         `cmd:"" help:"Run the pipelines of a configuration until told to stop."`
 	Check       checkCommand       `cmd:"" help:"Find every fault of a configuration, its certificates and its plugins."`
 	Plugin      pluginCommand      `cmd:"" help:"Look into a plugin, or try it on events."`
+	Dev         devCommand         `cmd:"" help:"Build a plugin from its source and run it on events, again whenever it is saved."`
 	Status      statusCommand      `cmd:"" help:"Show how the running host is, and whether its books balance."`
 	Deadletters deadLettersCommand `cmd:"" help:"See what was given up, try it again, or take it away."`
 	Journal     journalCommand     `cmd:"" help:"Check what is kept on disk."`

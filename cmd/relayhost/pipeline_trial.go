@@ -11,6 +11,7 @@ import (
 
 	"github.com/relayhost/relayhost/host"
 	"github.com/relayhost/relayhost/host/config"
+	"github.com/relayhost/relayhost/host/message"
 	"github.com/relayhost/relayhost/host/pipeline"
 	"github.com/relayhost/relayhost/host/plugin"
 	"github.com/relayhost/relayhost/host/trial"
@@ -77,24 +78,41 @@ func batchers(texts []string) (all []pipeline.BatcherConfig, err error) {
 
 // runPipeline runs events through the whole pipeline, and prints what became of
 // each, and then each batch.
-func (c *tryCommand) runPipeline(ctx context.Context, p *process, setup trial.Options, events []*pb.Event) (err error) {
-	tried, err := trial.Start(ctx, setup)
+func (c *tryCommand) runPipeline(ctx context.Context, p *process, setup trial.Options, events []*pb.Event) error {
+	messages, err := trial.Messages(events)
 	if err != nil {
 		return err
 	}
+	run, err := tryPipeline(ctx, setup, messages)
+	if run.Acks == nil {
+		return err
+	}
+	return errors.Join(err, printRun(printer{p.out, c.JSON}, run), sum(p, run.Acks, run.Batches))
+}
+
+// tryPipeline is a plugin's life in a pipeline of its own. What it returns with an
+// error is as far as it came.
+func tryPipeline(ctx context.Context, setup trial.Options, messages []*message.Message) (run host.ReplayRun, err error) {
+	tried, err := trial.Start(ctx, setup)
+	if err != nil {
+		return run, err
+	}
 	defer func() { err = errors.Join(err, tried.Close(context.WithoutCancel(ctx))) }()
-	acks, found, err := tried.Run(ctx, events)
+	run.Acks, run.Batches, err = tried.RunMessages(ctx, messages)
 	if ctx.Err() != nil {
 		err = errors.New("interrupted")
 	}
-	out := printer{p.out, c.JSON}
-	for i := range acks {
-		err = errors.Join(err, out.print(acknowledged(i, &acks[i])))
+	return run, err
+}
+
+func printRun(out printer, run host.ReplayRun) (err error) {
+	for i := range run.Acks {
+		err = errors.Join(err, out.print(acknowledged(i, &run.Acks[i])))
 	}
-	for _, b := range found {
+	for _, b := range run.Batches {
 		err = errors.Join(err, out.print(handledBatch{summary(b)}))
 	}
-	return errors.Join(err, sum(p, acks, found))
+	return err
 }
 
 // acknowledged is an acknowledgement as an outcome.

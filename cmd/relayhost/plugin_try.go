@@ -88,16 +88,21 @@ func (c *tryCommand) read(p *process) (setup trial.Options, events []*pb.Event, 
 	if events, err = c.events(p); err != nil {
 		return setup, nil, err
 	}
-	if setup, err = c.setup(p); err != nil {
+	if setup, err = c.options(p); err != nil {
 		return setup, nil, err
 	}
-	setup.Name, setup.CacheDir, setup.Logger = c.File, config.DefaultCacheDir(), p.log
 	setup.Settings.Limits.Failures = len(events) + 1
-	if err = c.change(&setup.Settings); err != nil {
-		return setup, nil, err
-	}
 	setup.Module, err = plugin.ReadFile(c.File, setup.Settings.Limits.Module.Size)
 	return setup, events, err
+}
+
+// options are what the flags say but for the module.
+func (c *tryCommand) options(p *process) (setup trial.Options, err error) {
+	if setup, err = c.setup(p); err != nil {
+		return setup, err
+	}
+	setup.Name, setup.CacheDir, setup.Logger = c.File, config.DefaultCacheDir(), p.log
+	return setup, c.change(&setup.Settings)
 }
 
 // events are those of all that was named.

@@ -153,7 +153,10 @@ type eventDifference struct {
 
 // String is a line about the event, and below it the fields.
 func (d eventDifference) String() string {
-	line := fmt.Sprintf("%d offset=%d id=%s", d.Index, d.Offset, plugin.Printable(d.ID, shown))
+	line := strconv.Itoa(d.Index)
+	if d.Offset > 0 { // it is of a log
+		line += fmt.Sprintf(" offset=%d id=%s", d.Offset, plugin.Printable(d.ID, shown))
+	}
 	return contrasts(line, d.Differs, d.Old, d.New)
 }
 

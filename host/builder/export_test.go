@@ -1,0 +1,4 @@
+package builder
+
+// Artifact is for the fuzz test.
+var Artifact = artifact
