@@ -105,13 +105,6 @@ func TestFull(t *testing.T) {
 		"limits":              users.Plugin.Limits == limited,
 		"metrics":             c.Metrics.Listen == "[::1]:9464",
 		"journal":             c.Journal == config.Journal{Enabled: true, Dir: "/var/lib/relayhost", Fsync: "interval", FsyncInterval: 100 * time.Millisecond, MaxBytes: 2 << 30},
-		"versions":            c.Versions == config.Versions{Dir: filepath.Join("testdata", "versions"), Keep: 3},
-		"control":             c.Control.Listen == "0.0.0.0:9465" && c.Control.Token.Reveal() == "from-the-environment" && c.Control.CertFile == filepath.Join("testdata", "certs", "control.pem") && c.Control.KeyFile == filepath.Join("testdata", "certs", "control-key.pem"),
-		"sha256":              users.Plugin.SHA256 == "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08" && orders.Plugin.SHA256 == "",
-		"public keys":         len(users.Plugin.PublicKeys) == 2 && users.Plugin.PublicKeys[0].String() == "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3" && orders.Plugin.PublicKeys == nil,
-		"signature":           users.Plugin.Signature == filepath.Join("testdata", "plugins", "upcase.sig") && orders.Plugin.Signature == "",
-		"rollout":             users.Plugin.Rollout == config.Rollout{Mode: "shadow", PollInterval: time.Minute, Share: 12.5, Window: 5 * time.Minute, MinMessages: 1000, MaxFailureIncrease: 0.5, MaxLatencyRatio: 2, MaxFuelRatio: 1.25},
-		"canary":              orders.Plugin.Rollout.Mode == "canary",
 		"reconcile":           users.Producer.Reconcile && users.Producer.ReconcileInterval == 5*time.Minute && users.Producer.ReconcileStart == config.Start{Offset: 7} && users.Producer.Topic == "users:eu" && users.Producer.Query == "data.n > 2",
 		"dead letters":        users.DeadLetters.Topic == "failed" && users.DeadLetters.Token.Reveal() == "from-the-environment" && orders.DeadLetters.Sink == "stdout",
 		"log":                 orders.Producer.Mode == "log" && orders.Producer.Topic == "orders" && orders.Producer.DestinationID == "",
@@ -135,6 +128,29 @@ func TestFull(t *testing.T) {
 		}
 	}
 	golden(t, "testdata/full.json", string(users.Plugin.Config)+"\n")
+}
+
+// What that file says of how versions are trusted, rolled out and kept.
+func TestFullVersions(t *testing.T) {
+	t.Setenv("RELAYHOST_TOKEN", "from-the-environment")
+	c, err := config.Load("testdata/full.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	users, orders := c.Pipelines[0], c.Pipelines[1]
+	for what, same := range map[string]bool{
+		"versions":    c.Versions == config.Versions{Dir: filepath.Join("testdata", "versions"), Keep: 3},
+		"control":     c.Control.Listen == "0.0.0.0:9465" && c.Control.Token.Reveal() == "from-the-environment" && c.Control.CertFile == filepath.Join("testdata", "certs", "control.pem") && c.Control.KeyFile == filepath.Join("testdata", "certs", "control-key.pem"),
+		"sha256":      users.Plugin.SHA256 == "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08" && orders.Plugin.SHA256 == "",
+		"public keys": len(users.Plugin.PublicKeys) == 2 && users.Plugin.PublicKeys[0].String() == "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3" && orders.Plugin.PublicKeys == nil,
+		"signature":   users.Plugin.Signature == filepath.Join("testdata", "plugins", "upcase.sig") && orders.Plugin.Signature == "",
+		"rollout":     users.Plugin.Rollout == config.Rollout{Mode: "shadow", PollInterval: time.Minute, Share: 12.5, Window: 5 * time.Minute, MinMessages: 1000, MaxFailureIncrease: 0.5, MaxLatencyRatio: 2, MaxFuelRatio: 1.25},
+		"canary":      orders.Plugin.Rollout.Mode == "canary",
+	} {
+		if !same {
+			t.Errorf("%s is not as the file says: %+v", what, c)
+		}
+	}
 }
 
 // A time in quotes is one, as people write it who do not know that TOML has times.
