@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
-	"net/netip"
 	"os"
 	"path/filepath"
 
@@ -28,17 +26,20 @@ func Check(ctx context.Context, c *config.Config, o Options) (warnings []error, 
 		return nil, err
 	}
 	var errs []error
-	if exposed(c.Metrics.Listen) {
+	if config.Exposed(c.Metrics.Listen) {
 		warnings = append(warnings, errExposed)
 	}
 	if err := checkJournal(c.Journal); err != nil {
 		errs = append(errs, err)
 	}
+	if err := checkFolder(c.Versions.Dir); err != nil {
+		errs = append(errs, fmt.Errorf("versions: %w\nhint: give [versions] another dir", err))
+	}
 	for _, p := range c.Pipelines {
 		faults, risks := checkConnection(p.Producer)
-		errs = append(errs, about(p.Name, faults)...)
-		warnings = append(warnings, about(p.Name, risks)...)
-		errs = append(errs, about(p.Name, checkPlugin(ctx, engine, p))...)
+		errs = append(errs, allAbout(p.Name, faults)...)
+		warnings = append(warnings, allAbout(p.Name, risks)...)
+		errs = append(errs, allAbout(p.Name, checkPlugin(ctx, engine, p))...)
 	}
 	return warnings, errors.Join(append(errs, engine.Close(ctx))...)
 }
@@ -47,23 +48,23 @@ func Check(ctx context.Context, c *config.Config, o Options) (warnings []error, 
 var errExposed = errors.New("metrics.listen is not a loopback address: whoever reaches it sees the metrics, without being asked who it is\n" +
 	"hint: listen on 127.0.0.1 or ::1, or keep others from the port")
 
-// exposed reports whether an address may be reached from elsewhere.
-func exposed(listen string) bool {
-	host, _, err := net.SplitHostPort(listen)
-	if err != nil || host == "localhost" {
-		return false
-	}
-	addr, err := netip.ParseAddr(host)
-	return err != nil || !addr.Unmap().IsLoopback()
-}
-
 // checkJournal looks whether the journal's folder can be written to, or be made.
 // It may well be in use.
 func checkJournal(j config.Journal) error {
-	if !j.Enabled || j.Dir == "" {
+	if !j.Enabled {
 		return nil
 	}
-	dir := j.Dir
+	if err := checkFolder(j.Dir); err != nil {
+		return fmt.Errorf("journal: %w\nhint: give [journal] another dir", err)
+	}
+	return nil
+}
+
+// checkFolder looks whether a folder can be written to, or be made.
+func checkFolder(dir string) error {
+	if dir == "" { // of a configuration with faults
+		return nil
+	}
 	for {
 		_, err := os.Stat(dir)
 		if parent := filepath.Dir(dir); errors.Is(err, fs.ErrNotExist) && parent != dir {
@@ -77,7 +78,7 @@ func checkJournal(j config.Journal) error {
 		err = errors.Join(probe.Close(), os.Remove(probe.Name()))
 	}
 	if err != nil {
-		return fmt.Errorf("journal: nothing can be written to %s: %w\nhint: give [journal] another dir", dir, err)
+		return fmt.Errorf("nothing can be written to %s: %w", dir, err)
 	}
 	return nil
 }
@@ -103,9 +104,9 @@ func checkPlugin(ctx context.Context, engine *plugin.Engine, p config.Pipeline) 
 	return nil
 }
 
-func about(pipeline string, errs []error) []error {
+func allAbout(pipeline string, errs []error) []error {
 	for i, err := range errs {
-		errs[i] = fmt.Errorf("pipeline %q: %w", pipeline, err)
+		errs[i] = about(pipeline, err)
 	}
 	return errs
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -68,21 +67,6 @@ func (w workshop) forwarder(c config.Pipeline) (*forwarder, error) {
 		f.send = toTopic(f.conn, d.Topic, c.Name)
 	}
 	return f, nil
-}
-
-// forward runs the forwarders of all lines until stop is called.
-func (h *Host) forward(ctx context.Context) (stop func()) {
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	var wg sync.WaitGroup
-	for _, l := range h.lines {
-		if l.forward != nil {
-			wg.Go(func() { l.forward.run(ctx) })
-		}
-	}
-	return func() {
-		cancel()
-		wg.Wait()
-	}
 }
 
 func (f *forwarder) close() error {

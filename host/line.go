@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 
 	"google.golang.org/grpc"
@@ -16,30 +17,77 @@ import (
 	"github.com/relayhost/relayhost/host/partition"
 	"github.com/relayhost/relayhost/host/pipeline"
 	"github.com/relayhost/relayhost/host/plugin"
+	"github.com/relayhost/relayhost/host/provenance"
 	"github.com/relayhost/relayhost/host/secret"
 	source "github.com/relayhost/relayhost/host/source/eventrelay"
+	"github.com/relayhost/relayhost/host/versions"
 )
 
 // line is one pipeline with what it owns: its connection and its plugin.
 type line struct {
-	name     string
-	pipeline *pipeline.Pipeline
-	plugin   *plugin.Plugin
-	conn     *grpc.ClientConn
-	inbox    *journal.Inbox    // nil without a journal
-	log      *source.LogSource // nil in mode queue
-	forward  *forwarder        // nil if dead letters go nowhere
-	failed   atomic.Bool       // the pipeline ended with an error
+	name       string
+	config     config.Pipeline // but for the plugin, which the rollouts know
+	pipeline   *pipeline.Pipeline
+	loaded     *plugin.Plugin     // until there is a deployment
+	deployment *plugin.Deployment // nil until the line is whole
+	history    *versions.History
+	rollouts   *rollouts
+	conn       *grpc.ClientConn
+	inbox      *journal.Inbox    // nil without a journal
+	log        *source.LogSource // nil in mode queue
+	forward    *forwarder        // nil if dead letters go nowhere
+	failed     atomic.Bool       // the pipeline ended with an error
+
+	stop  context.CancelFunc // nil before start
+	ended chan struct{}      // closed when the line has come to its end
+}
+
+// start runs the line until ctx ends or stop is called, and calls ended with what
+// became of it.
+func (l *line) start(ctx context.Context, ended func(error)) {
+	ctx, l.stop = context.WithCancel(ctx)
+	go func() {
+		defer l.stop()
+		err := l.run(ctx)
+		l.failed.Store(err != nil)
+		close(l.ended)
+		ended(err)
+	}()
+}
+
+func (l *line) run(ctx context.Context) error {
+	beside, cancel := context.WithCancel(ctx)
+	defer context.AfterFunc(beside, l.deployment.Stop)()
+	var wg, forwarding sync.WaitGroup
+	wg.Go(func() { l.rollouts.run(beside) })
+	wg.Go(func() { l.watch(beside) })
+	forward, stopForwarding := context.WithCancel(context.WithoutCancel(ctx))
+	if l.forward != nil {
+		forwarding.Go(func() { l.forward.run(forward) })
+	}
+	err := l.pipeline.Run(ctx)
+	cancel()
+	l.deployment.Stop()
+	wg.Wait()
+	stopForwarding()
+	forwarding.Wait()
+	return err
 }
 
 // close gives back what the line has; it may be half made.
 func (l *line) close(ctx context.Context) error {
 	var errs []error
-	if l.plugin != nil {
-		errs = append(errs, l.plugin.Close(ctx))
+	switch {
+	case l.deployment != nil:
+		errs = append(errs, l.deployment.Close(ctx))
+	case l.loaded != nil:
+		errs = append(errs, l.loaded.Close(ctx))
 	}
 	if l.conn != nil {
 		errs = append(errs, l.conn.Close())
+	}
+	if l.inbox != nil {
+		l.inbox.Close()
 	}
 	errs = append(errs, l.forward.close())
 	return errors.Join(errs...)
@@ -47,31 +95,55 @@ func (l *line) close(ctx context.Context) error {
 
 // workshop makes lines.
 type workshop struct {
-	engine  *plugin.Engine
-	options Options
-	sinks   sinks
-	metrics *metrics
-	journal *journal.Journal // nil without one
+	engine   *plugin.Engine
+	options  Options
+	sinks    sinks
+	metrics  *metrics
+	journal  *journal.Journal // nil without one
+	versions *versions.Store
 }
 
 func (w workshop) line(ctx context.Context, c config.Pipeline) (*line, error) {
-	l := &line{name: c.Name}
-	if err := w.fit(ctx, l, c); err != nil {
-		return nil, errors.Join(fmt.Errorf("pipeline %q: %w", c.Name, err), l.close(ctx))
+	l, err := w.prepare(ctx, c)
+	if err == nil {
+		err = w.finish(l)
+	}
+	if err != nil {
+		return nil, errors.Join(about(c.Name, err), l.close(ctx))
 	}
 	return l, nil
 }
 
-// fit makes a line's parts in the order in which they need each other.
-func (w workshop) fit(ctx context.Context, l *line, c config.Pipeline) (err error) {
-	if l.plugin, err = load(ctx, w.engine, c); err != nil {
-		return err
+// prepare makes those parts of a line that there may be twice at a time.
+func (w workshop) prepare(ctx context.Context, c config.Pipeline) (l *line, err error) {
+	l = &line{name: c.Name, config: c, ended: make(chan struct{})}
+	if w.versions == nil {
+		return l, nil // which has been said
 	}
-	server := connection(c.Producer)
-	if l.conn, err = eventrelay.Dial(server); err != nil {
-		return err
+	if l.history, err = w.versions.Pipeline(c.Name); err != nil {
+		return l, err
 	}
-	shape := w.shape(c)
+	var later *proposal
+	if l.loaded, later, err = w.first(ctx, c, l.history); err != nil {
+		return l, err
+	}
+	if l.conn, err = eventrelay.Dial(connection(c.Producer)); err != nil {
+		return l, err
+	}
+	l.deployment = plugin.Deploy(l.loaded, w.deployOptions(l))
+	l.rollouts = newRollouts(w.engine, l.deployment, l.history, c, w.options.Logger.With("pipeline", c.Name))
+	if later != nil {
+		l.rollouts.propose(later)
+	}
+	return l, nil
+}
+
+// finish makes the others, in the order in which they need each other.
+func (w workshop) finish(l *line) (err error) {
+	if w.versions == nil {
+		return nil
+	}
+	c, shape := l.config, w.shape(l.config)
 	if l.inbox, err = w.inbox(c); err != nil {
 		return err
 	}
@@ -81,17 +153,47 @@ func (w workshop) fit(ctx context.Context, l *line, c config.Pipeline) (err erro
 	if l.forward, err = w.forwarder(c); err != nil {
 		return err
 	}
-	l.pipeline, err = pipeline.New(shape, w.source(l, c), slots{l.plugin})
+	l.pipeline, err = pipeline.New(shape, w.source(l, c), seats{l.deployment})
 	return err
+}
+
+func (w workshop) deployOptions(l *line) plugin.DeployOptions {
+	o := plugin.DeployOptions{
+		Flush:  func(ctx context.Context) error { return l.pipeline.Flush(ctx) },
+		Busy:   func() bool { return l.pipeline.Books().InFlight > 0 },
+		Logger: w.options.Logger.With("pipeline", l.name),
+	}
+	if l.config.Processors.PartitionBy == nil {
+		for _, b := range l.config.Batchers {
+			if b.PartitionBy != nil { // the same for all of them with mode canary
+				o.Key = b.PartitionBy.Value
+			}
+		}
+	}
+	return o
 }
 
 // load reads and loads a pipeline's plugin.
 func load(ctx context.Context, engine *plugin.Engine, c config.Pipeline) (*plugin.Plugin, error) {
-	wasm, err := plugin.ReadFile(c.Plugin.Module, c.Plugin.Limits.ModuleSize)
+	wasm, signature, err := readModule(c)
 	if err != nil {
 		return nil, err
 	}
+	if err := provenanceOf(c, wasm, signature, false); err != nil {
+		return nil, fmt.Errorf("plugin %s: %w", c.Plugin.Module, err)
+	}
 	return engine.Load(ctx, c.Plugin.Module, wasm, settings(c))
+}
+
+// readModule reads a module, and its signature if one is asked for.
+func readModule(c config.Pipeline) (file, signature []byte, err error) {
+	if file, err = plugin.ReadFile(c.Plugin.Module, c.Plugin.Limits.ModuleSize); err != nil {
+		return nil, nil, err
+	}
+	if len(c.Plugin.PublicKeys) > 0 {
+		signature, err = provenance.ReadSignature(provenance.FindSignature(c.Plugin.Module, c.Plugin.Signature))
+	}
+	return file, signature, err
 }
 
 // settings is what a pipeline's configuration says about its plugin.
@@ -215,4 +317,17 @@ func (s slots) Callbacks() pipeline.Callbacks {
 		PrepareMessages: s.plugin.Exports(abi.ExportPrepare),
 		HandleFailed:    s.plugin.Exports(abi.ExportFailed),
 	}
+}
+
+// seats makes a deployment's seats the pipeline's handlers.
+type seats struct{ deployment *plugin.Deployment }
+
+func (s seats) NewHandler(ctx context.Context, stage pipeline.Stage) (pipeline.Handler, error) {
+	return s.deployment.Sit(ctx, map[pipeline.Stage]plugin.Post{
+		pipeline.Processors: plugin.Processor, pipeline.Batchers: plugin.Batcher, pipeline.Failures: plugin.Failures,
+	}[stage])
+}
+
+func (s seats) Callbacks() pipeline.Callbacks {
+	return pipeline.Callbacks{PrepareMessages: s.deployment.Prepares(), HandleFailed: s.deployment.Fails()}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/relayhost/relayhost/host/config"
 	"github.com/relayhost/relayhost/host/pipeline"
+	"github.com/relayhost/relayhost/host/plugin"
 	"github.com/relayhost/relayhost/host/telemetry"
 )
 
@@ -52,6 +53,13 @@ func (m *metrics) watch(l *line) {
 	}
 }
 
+// forget has a line that is gone told of no more.
+func (m *metrics) forget(l *line) {
+	if m != nil {
+		m.telemetry.Forget(l.name)
+	}
+}
+
 // serve answers until stop is called: for as long as the pipelines drain, too.
 func (m *metrics) serve(ctx context.Context, log *slog.Logger) (stop func() error) {
 	if m == nil {
@@ -92,7 +100,7 @@ func (h *Host) MetricsAddr() net.Addr {
 // state is what a line is, its books at one instant.
 func (l *line) state() telemetry.State {
 	books, waiting, shape := l.pipeline.Books(), l.pipeline.Waiting(), l.pipeline.Config()
-	used := l.plugin.Usage()
+	results, stage := l.rollouts.counts()
 	return telemetry.State{
 		Phase:    l.phase(),
 		Received: books.Received, InFlight: books.InFlight, Settled: books.Settled, Bytes: books.Bytes,
@@ -101,11 +109,22 @@ func (l *line) state() telemetry.State {
 		Kept: l.kept(), Lag: l.lag(),
 		Waiting: waiting.Batchers, Retries: waiting.Retries,
 		HaltedPartitions: waiting.HaltedPartitions, HaltedMessages: waiting.HaltedMessages,
-		Versions: []telemetry.Version{{
-			Digest: l.plugin.Digest(), State: "live", Fuel: used.Fuel, Discarded: used.Discarded,
-		}},
-		Resting: used.Resting,
+		Versions: l.versions(), Resting: l.deployment.Live().Usage().Resting,
+		Rollouts: results, Stage: stage,
 	}
+}
+
+// versions are the live one and the candidate, if there is one.
+func (l *line) versions() []telemetry.Version {
+	version := func(p *plugin.Plugin, state string) telemetry.Version {
+		used := p.Usage()
+		return telemetry.Version{Digest: p.Digest(), State: state, Fuel: used.Fuel, Discarded: used.Discarded}
+	}
+	all := []telemetry.Version{version(l.deployment.Live(), "live")}
+	if candidate := l.deployment.Candidate(); candidate != nil {
+		all = append(all, version(candidate, "candidate"))
+	}
+	return all
 }
 
 // phase says why a line takes nothing in; it is empty while it runs.

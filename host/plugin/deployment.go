@@ -25,6 +25,9 @@ type Deployment struct {
 	options  DeployOptions
 	changing sync.Mutex // held by who changes seats
 
+	stopped chan struct{} // closed by Stop
+	stop    sync.Once
+
 	calls  atomic.Uint32 // the optional calls of all versions that are at work
 	recent recent
 
@@ -57,7 +60,7 @@ var ErrNoTrial = errors.New("no version is on trial")
 
 // Deploy makes a deployment with a version that is live. It owns the version.
 func Deploy(live *Plugin, o DeployOptions) *Deployment {
-	d := &Deployment{options: o, live: live}
+	d := &Deployment{options: o, live: live, stopped: make(chan struct{})}
 	d.expect(live)
 	return d
 }
@@ -171,11 +174,23 @@ func (d *Deployment) replace(ctx context.Context, next *Plugin, slots map[*Seat]
 	d.retire(ctx, old)
 }
 
-// drain has the version before end what it has begun, and lets it go.
+// Stop says that the pipeline ends: nobody waits any more for an old version to
+// end what it has begun.
+func (d *Deployment) Stop() { d.stop.Do(func() { close(d.stopped) }) }
+
+// drain has the version before end what it has begun, and lets it go. Nothing but
+// Stop makes that shorter: whoever wanted the change has it.
 func (d *Deployment) drain(ctx context.Context) {
-	limited, cancel := context.WithTimeout(ctx, drainLimit)
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainLimit)
 	defer cancel()
-	if err := d.options.Flush(limited); err != nil && ctx.Err() == nil {
+	go func() {
+		select {
+		case <-d.stopped:
+			cancel()
+		case <-limited.Done():
+		}
+	}()
+	if err := d.options.Flush(limited); errors.Is(err, context.DeadlineExceeded) {
 		d.options.Logger.Warn("the version before has not ended its batches in time; the live one gets what is left", "wait", drainLimit)
 	}
 	d.change(func(_ *Seat, now crew) crew {

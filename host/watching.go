@@ -1,0 +1,106 @@
+package host
+
+import (
+	"context"
+	"sync"
+
+	"github.com/relayhost/relayhost/host/config"
+	"github.com/relayhost/relayhost/host/provenance"
+	"github.com/relayhost/relayhost/host/watch"
+)
+
+// watch has new content of the plugin's file go live, wherever the configuration
+// has it, until ctx ends.
+func (l *line) watch(ctx context.Context) {
+	for ctx.Err() == nil {
+		c, changed := l.rollouts.configured()
+		current, cancel := context.WithCancel(ctx)
+		var wg sync.WaitGroup
+		if c.Plugin.Rollout.Watch {
+			wg.Go(func() { l.watchModule(current, c) })
+		}
+		for _, file := range signatures(c) {
+			if c.Plugin.Rollout.Watch {
+				wg.Go(func() { l.watchSignature(current, c, file) })
+			}
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+		}
+		cancel()
+		wg.Wait()
+	}
+}
+
+func (l *line) watchModule(ctx context.Context, c config.Pipeline) {
+	o := watch.Options{Poll: c.Plugin.Rollout.PollInterval, Limit: int64(c.Plugin.Limits.ModuleSize), Logger: l.rollouts.log}
+	watch.File(ctx, c.Plugin.Module, l.history.Considered(), o, func(found watch.Content) {
+		if found.Err != nil {
+			l.rollouts.log.Warn("the plugin's file cannot be read, and the live version goes on", "file", c.Plugin.Module, "error", found.Err)
+			return
+		}
+		l.rollouts.found(found.Data)
+	})
+}
+
+// watchSignature looks at the module again when its signature comes.
+func (l *line) watchSignature(ctx context.Context, c config.Pipeline, file string) {
+	o := watch.Options{Poll: c.Plugin.Rollout.PollInterval, Logger: l.rollouts.log}
+	watch.File(ctx, file, "", o, func(found watch.Content) {
+		if found.Err == nil {
+			l.rollouts.lookAgain(true)
+		}
+	})
+}
+
+// signatures are the files that a module's signature may be in.
+func signatures(c config.Pipeline) []string {
+	switch {
+	case len(c.Plugin.PublicKeys) == 0:
+		return nil
+	case c.Plugin.Signature != "":
+		return []string{c.Plugin.Signature}
+	}
+	return []string{c.Plugin.Module + ".minisig", c.Plugin.Module + ".sig"}
+}
+
+// lookAgain proposes the file at its place, unless it is live.
+func (r *rollouts) lookAgain(watched bool) {
+	c, _ := r.configured()
+	file, signature, err := readModule(c)
+	if err != nil {
+		r.log.Warn("the plugin's file cannot be read, and the live version goes on", "error", err)
+		return
+	}
+	p := &proposal{source: c.Plugin.Module, file: file, signature: signature, config: c, watched: watched}
+	if digestOf(file) != r.deployment.Live().Digest() {
+		r.propose(p)
+	}
+}
+
+// found proposes new content of the file.
+func (r *rollouts) found(file []byte) {
+	c, _ := r.configured()
+	p := &proposal{source: c.Plugin.Module, file: file, config: c, watched: true}
+	if len(c.Plugin.PublicKeys) > 0 {
+		// What is wrong with it is said when it is looked for in the signature.
+		p.signature, _ = provenance.ReadSignature(provenance.FindSignature(c.Plugin.Module, c.Plugin.Signature))
+	}
+	r.propose(p)
+}
+
+// configured is what counts now, and a channel that is closed when it does no
+// longer.
+func (r *rollouts) configured() (config.Pipeline, <-chan struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.config, r.changed
+}
+
+// configure has another configuration count. The caller holds the lock.
+func (r *rollouts) configure(c config.Pipeline) {
+	r.config = c
+	close(r.changed)
+	r.changed = make(chan struct{})
+}
