@@ -3,6 +3,7 @@ package host
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -34,8 +36,8 @@ func ControlSocket(c *config.Config) string {
 type desk struct {
 	journal *journal.Journal
 	dir     string
-	names   []string // of the pipelines that the configuration has
-	lines   []*line  // of a host that runs
+	names   []string // of the pipelines of a configuration whose host does not run
+	host    *Host    // nil if none runs
 	about   control.Status
 }
 
@@ -84,57 +86,92 @@ func SetJournalAside(c *config.Config, log *slog.Logger) (journal.Salvage, error
 	return journal.SetAside(c.Journal.Dir, vfs.Default, log)
 }
 
-// listen opens the control socket. A host can do without: what is wrong is logged.
-func (h *Host) listen(c *config.Config, version string) {
-	if h.journal == nil {
-		return
-	}
-	d := &desk{journal: h.journal, dir: c.Journal.Dir, lines: h.lines, names: names(c), about: control.Status{
-		Running: true, Version: version, PID: os.Getpid(), Started: time.Now(),
+// listen opens the control socket, without which a host can do, and the address of
+// the configuration, without which it cannot.
+func (h *Host) listen(c *config.Config) error {
+	d := &desk{journal: h.journal, dir: c.Journal.Dir, host: h, about: control.Status{
+		Running: true, Version: h.workshop.options.Version, PID: os.Getpid(), Started: time.Now(),
 	}}
-	var err error
-	if h.control, err = control.Listen(ControlSocket(c), d); err != nil {
-		h.log.Warn("the host cannot be asked how it is: relayhost status and deadletters do not work while it runs", "error", err)
+	if h.journal != nil {
+		s, err := control.Listen(ControlSocket(c), d)
+		if err != nil {
+			h.log.Warn("the host cannot be asked how it is: relayhost status, deadletters, plugin swap and reload do not work while it runs", "error", err)
+		} else {
+			h.control = append(h.control, s)
+		}
 	}
+	if c.Control.Listen == "" {
+		return nil
+	}
+	s, err := control.ListenTCP(c.Control.Listen, control.TCPOptions{
+		Token: c.Control.Token, CertFile: c.Control.CertFile, KeyFile: c.Control.KeyFile,
+	}, d)
+	if err != nil {
+		return err
+	}
+	h.control = append(h.control, s)
+	return nil
 }
 
 // serveControl answers until stop is called.
 func (h *Host) serveControl(ctx context.Context) (stop func()) {
-	if h.control == nil {
-		return func() {}
-	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if err := h.control.Run(ctx); err != nil {
-			h.log.Error("the host can be asked no longer", "error", err)
-		}
-	}()
+	var wg sync.WaitGroup
+	for _, s := range h.control {
+		wg.Go(func() {
+			if err := s.Run(ctx); err != nil {
+				h.log.Error("the host can be asked no longer", "error", err)
+			}
+		})
+	}
 	return func() {
 		cancel()
-		<-done
+		wg.Wait()
 	}
 }
 
 func (h *Host) closeControl() error {
-	if h.control == nil {
-		return nil
+	var errs []error
+	for _, s := range h.control {
+		errs = append(errs, s.Close())
 	}
-	return h.control.Close()
+	return errors.Join(errs...)
+}
+
+// pipelines are the names of those that the desk answers for.
+func (d *desk) pipelines() (names []string) {
+	if d.host == nil {
+		return d.names
+	}
+	for _, l := range d.host.all() {
+		names = append(names, l.name)
+	}
+	return names
 }
 
 // Status is the lines and the journal.
 func (d *desk) Status(context.Context) (control.Status, error) {
-	return d.status(d.journal.Stats()), nil
+	return d.status(d.stats()), nil
+}
+
+// stats are none without a journal.
+func (d *desk) stats() journal.Stats {
+	if d.journal == nil {
+		return journal.Stats{}
+	}
+	return d.journal.Stats()
 }
 
 func (d *desk) status(stats journal.Stats) control.Status {
 	s := d.about
 	s.Pipelines = []control.Pipeline{}
-	s.Journal = keptIn(d.dir, stats)
-	for _, l := range d.lines {
-		s.Pipelines = append(s.Pipelines, l.status())
+	if d.host == nil || d.journal != nil {
+		s.Journal = keptIn(d.dir, stats)
+	}
+	if d.host != nil {
+		for _, l := range d.host.all() {
+			s.Pipelines = append(s.Pipelines, l.status())
+		}
 	}
 	for _, name := range d.known(stats) {
 		if !slices.ContainsFunc(s.Pipelines, func(p control.Pipeline) bool { return p.Name == name }) {
@@ -147,7 +184,7 @@ func (d *desk) status(stats journal.Stats) control.Status {
 // known are the pipelines of the configuration, and then those that only the
 // journal knows.
 func (d *desk) known(stats journal.Stats) []string {
-	names := slices.Clone(d.names)
+	names := slices.Clone(d.pipelines())
 	for _, name := range slices.Sorted(maps.Keys(stats.Pipelines)) {
 		if !slices.Contains(names, name) {
 			names = append(names, name)
@@ -182,13 +219,19 @@ func floor(stats journal.PipelineStats) *int64 {
 
 // status is what a line is, its books at one instant.
 func (l *line) status() control.Pipeline {
-	s, stats := l.state(), l.inbox.Stats()
+	s, stats := l.state(), journal.PipelineStats{}
+	if l.inbox != nil {
+		stats = l.inbox.Stats()
+	}
 	p := control.Pipeline{
-		Name: l.name, Phase: l.pipeline.Phase().String(), Plugin: l.plugin.Digest(),
+		Name: l.name, Phase: l.pipeline.Phase().String(), Plugin: l.deployment.Live().Digest(), PluginState: l.rollouts.state(),
 		Received: s.Received, Recovered: s.Recovered, Settled: map[string]int64{}, InFlight: s.InFlight, Bytes: s.Bytes,
 		Dropped: s.Dropped, DeadLettered: s.DeadLettered, Unlocked: s.Unlocked,
 		Waiting: s.Waiting, Retries: s.Retries, HaltedPartitions: s.HaltedPartitions, HaltedMessages: s.HaltedMessages,
-		Lag: s.Lag, Floor: floor(stats), Kept: kept(stats),
+		Lag: s.Lag,
+	}
+	if l.inbox != nil {
+		p.Floor, p.Kept = floor(stats), kept(stats)
 	}
 	if l.failed.Load() {
 		p.Phase = "failed"
@@ -227,55 +270,28 @@ func (d *desk) DeadLetter(ctx context.Context, id string) (control.DeadLetter, e
 
 // Retry leaves those of pipelines that nobody runs where they are.
 func (d *desk) Retry(ctx context.Context, f control.Filter) (int, error) {
-	if f.Pipeline != "" && !slices.Contains(d.names, f.Pipeline) {
+	if f.Pipeline != "" && !slices.Contains(d.pipelines(), f.Pipeline) {
 		return 0, control.Refuse("pipeline %q is not in the configuration: its dead letters cannot be handled", f.Pipeline)
 	}
-	return d.change(ctx, f, d.names, d.journal.Retry)
+	return d.change(ctx, f, d.pipelines(), (*journal.Journal).Retry)
 }
 
 // Purge deletes from the journal.
 func (d *desk) Purge(ctx context.Context, f control.Filter) (int, error) {
-	return d.change(ctx, f, nil, d.journal.Purge)
+	return d.change(ctx, f, nil, (*journal.Journal).Purge)
 }
-
-var errNotYet = control.Refuse("not yet")
-
-// Plugin is not there yet.
-func (d *desk) Plugin(context.Context, string) (p control.Plugin, err error) { return p, errNotYet }
-
-// Swap is not there yet.
-func (d *desk) Swap(context.Context, string, control.Module) (s control.Started, err error) {
-	return s, errNotYet
-}
-
-// Promote is not there yet.
-func (d *desk) Promote(context.Context, string) (s control.Started, err error) { return s, errNotYet }
-
-// Rollback is not there yet.
-func (d *desk) Rollback(context.Context, string, string) (s control.Started, err error) {
-	return s, errNotYet
-}
-
-// Reload is not there yet.
-func (d *desk) Reload(context.Context) (r control.Reloaded, err error) { return r, errNotYet }
-
-// Resume is not there yet.
-func (d *desk) Resume(context.Context, string, string) error { return errNotYet }
-
-// SetRateLimit is not there yet.
-func (d *desk) SetRateLimit(context.Context, string, control.RateLimit) error { return errNotYet }
 
 // changed is how many are changed at once.
 const changed = 1000
 
 // change does something with those that f chooses, of some pipelines or of any.
-func (d *desk) change(ctx context.Context, f control.Filter, pipelines []string, do func(journal.Filter) (int, error)) (n int, err error) {
+func (d *desk) change(ctx context.Context, f control.Filter, pipelines []string, do func(*journal.Journal, journal.Filter) (int, error)) (n int, err error) {
 	var ids []string
 	some := func() error {
 		if len(ids) == 0 {
 			return nil
 		}
-		done, err := do(journal.Filter{IDs: ids, Limit: len(ids)})
+		done, err := do(d.journal, journal.Filter{IDs: ids, Limit: len(ids)})
 		n, ids = n+done, ids[:0]
 		return err
 	}
@@ -296,6 +312,10 @@ func (d *desk) change(ctx context.Context, f control.Filter, pipelines []string,
 // journal's filter does not have is looked at here.
 func (d *desk) choose(ctx context.Context, q control.Query, pipelines []string) iter.Seq2[journal.DeadLetter, error] {
 	return func(yield func(journal.DeadLetter, error) bool) {
+		if d.journal == nil {
+			yield(journal.DeadLetter{}, control.Refuse("the host has no journal, and so no dead letters"))
+			return
+		}
 		f, err := d.filter(&q.Filter)
 		f.After = q.After
 		if err != nil {

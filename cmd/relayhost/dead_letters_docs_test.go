@@ -45,7 +45,7 @@ func TestDeadLettersDocument(t *testing.T) {
 		var out, stderr bytes.Buffer
 		stop := func() {}
 		if command == "status" {
-			stop = answer(t, filepath.Join("relayhost.journal", "host.sock"))
+			stop = answer(t, filepath.Join("relayhost.journal", "host.sock"), scripted{})
 		}
 		run(strings.Fields(command), process{in: strings.NewReader(""), out: &out, err: &stderr})
 		stop()
@@ -110,10 +110,10 @@ func (scripted) DeadLetters(context.Context, control.Query) iter.Seq2[control.De
 	return func(yield func(control.DeadLetter, error) bool) { yield(control.DeadLetter{}, errors.ErrUnsupported) }
 }
 
-// answer has a scripted host listen until stop is called.
-func answer(t *testing.T, socket string) (stop func()) {
+// answer has a host listen until stop is called.
+func answer(t *testing.T, socket string, h control.Host) (stop func()) {
 	t.Helper()
-	s, err := control.Listen(socket, scripted{})
+	s, err := control.Listen(socket, h)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,8 +7,10 @@
 //	relayhost status        show how the running host is
 //	relayhost deadletters   see what was given up, and try it again
 //	relayhost journal       check what is kept on disk
-//	relayhost plugin        look into a plugin, or try it on events
+//	relayhost plugin        look into a plugin, try it on events, or swap it
 //	relayhost dev           build a plugin and run it on events, again at each save
+//	relayhost reload        have the running host read its configuration again
+//	relayhost resume        have a halted partition go on
 //	relayhost replay        run a plugin on events of the log again
 //	relayhost publish       send events to an EventRelay server
 //	relayhost eventrelay    run an EventRelay-compatible server
@@ -51,9 +53,11 @@ type app struct {
 	Demo        demoCommand        `cmd:"" help:"Run the guide's example from end to end: server, events, plugin, output."`
 	Run         runCommand         `cmd:"" help:"Run the pipelines of a configuration until told to stop."`
 	Check       checkCommand       `cmd:"" help:"Find every fault of a configuration, its certificates and its plugins."`
-	Plugin      pluginCommand      `cmd:"" help:"Look into a plugin, or try it on events."`
+	Plugin      pluginCommand      `cmd:"" help:"Look into a plugin, try it on events, or swap it in the running host."`
 	Dev         devCommand         `cmd:"" help:"Build a plugin from its source and run it on events, again whenever it is saved."`
 	Status      statusCommand      `cmd:"" help:"Show how the running host is, and whether its books balance."`
+	Reload      reloadCommand      `cmd:"" help:"Have the running host read its configuration again."`
+	Resume      resumeCommand      `cmd:"" help:"Have a partition go on that a failure has halted."`
 	Deadletters deadLettersCommand `cmd:"" help:"See what was given up, try it again, or take it away."`
 	Journal     journalCommand     `cmd:"" help:"Check what is kept on disk."`
 	Replay      replayCommand      `cmd:"" help:"Run events of the log through a plugin again, or through two to compare them."`

@@ -55,6 +55,19 @@ func reach(file string, log *slog.Logger) (*reached, error) {
 	return &reached{offline, c, false, offline.Close}, nil
 }
 
+// reachRunning finds the host of a configuration, which must run.
+func reachRunning(file string) (*control.Client, error) {
+	c, err := journaled(file)
+	if err != nil {
+		return nil, unusable(err)
+	}
+	client, err := control.Dial(host.ControlSocket(c))
+	if errors.Is(err, control.ErrNoHost) {
+		return nil, fmt.Errorf("%w with %s", control.ErrNoHost, file)
+	}
+	return client, err
+}
+
 // with calls f with the host of a configuration.
 func with(file string, p *process, f func(*reached) error) error {
 	r, err := reach(file, p.log)

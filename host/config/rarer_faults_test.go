@@ -98,9 +98,9 @@ var rarer = []struct{ name, doc, want string }{
 	{"control without a token", "control.listen = \"127.0.0.1:0\"\n" + smallest, "1: control.token: is missing" + hintToken},
 	{"control with a token that is guessed", "control.listen = \"127.0.0.1:0\"\ncontrol.token = \"123456789012345\"\n" + smallest, "2: control.token: is shorter than 16 bytes, and can be guessed\nhint: make one with `openssl rand -hex 32`"},
 	{"control in the open", "control.listen = \"10.0.0.1:9465\"\ncontrol.token = \"" + longToken + "\"\n" + smallest,
-		"1: control.listen: is not a loopback address, and without TLS whoever is on the way sees the token\nhint: give cert_file and key_file, or listen on 127.0.0.1 or ::1"},
-	{"control with half a certificate", "control.listen = \"10.0.0.1:9465\"\ncontrol.key_file = \"key.pem\"\ncontrol.token = \"" + longToken + "\"\n" + smallest,
-		"2: control.key_file: cert_file and key_file go together, and one is missing\nhint: give both for TLS, or neither"},
+		"1: control.listen: is not a loopback address, and without TLS whoever is on the way sees the token\nhint: give certfile and keyfile, or listen on 127.0.0.1 or ::1"},
+	{"control with half a certificate", "control.listen = \"10.0.0.1:9465\"\ncontrol.keyfile = \"key.pem\"\ncontrol.token = \"" + longToken + "\"\n" + smallest,
+		"2: control.keyfile: certfile and keyfile go together, and one is missing\nhint: give both for TLS, or neither"},
 
 	{"a batcher's name", smallest + "[pipeline.batchers.\"S 3\"]\n", "8: pipeline.batchers.\"S 3\": is not a name" + hintName},
 	{"a batcher that is no table", smallest + "[pipeline.batchers]\ns3 = 1\n", "9: pipeline.batchers.s3: must be a table, not an integer"},

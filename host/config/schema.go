@@ -144,9 +144,9 @@ func controlKeys(c *Control) []key {
 			doc: "Where to listen for requests in HTTP and JSON, each of which must carry the token. Port 0 is any free one. Without it there is no listener."},
 		{name: "token", kind: hushed(&c.Token), needIf: func() bool { return c.Listen != "" },
 			doc: fmt.Sprintf("What a request proves with that it is allowed: any text of at least %d bytes; listen needs it.", shortestToken)},
-		{name: "cert_file", kind: path(&c.CertFile),
-			doc: "The listener's certificate, PEM: with it and key_file the listener speaks TLS. An address that is not a loopback one needs both."},
-		{name: "key_file", kind: path(&c.KeyFile),
+		{name: "certfile", kind: path(&c.CertFile),
+			doc: "The listener's certificate, PEM: with it and keyfile the listener speaks TLS. An address that is not a loopback one needs both."},
+		{name: "keyfile", kind: path(&c.KeyFile),
 			doc: "The private key of that certificate, PEM."},
 	}
 }
@@ -162,15 +162,15 @@ func controlRules(c *Control) []rule {
 			}
 			return "", ""
 		}},
-		{[]string{"cert_file", "key_file"}, func() (string, string) {
+		{[]string{"certfile", "keyfile"}, func() (string, string) {
 			if (c.CertFile == "") != (c.KeyFile == "") {
-				return "cert_file and key_file go together, and one is missing", "give both for TLS, or neither"
+				return "certfile and keyfile go together, and one is missing", "give both for TLS, or neither"
 			}
 			return "", ""
 		}},
-		{[]string{"listen", "cert_file", "key_file"}, func() (string, string) {
+		{[]string{"listen", "certfile", "keyfile"}, func() (string, string) {
 			if Exposed(c.Listen) && c.CertFile == "" && c.KeyFile == "" {
-				return "is not a loopback address, and without TLS whoever is on the way sees the token", "give cert_file and key_file, or listen on 127.0.0.1 or ::1"
+				return "is not a loopback address, and without TLS whoever is on the way sees the token", "give certfile and keyfile, or listen on 127.0.0.1 or ::1"
 			}
 			return "", ""
 		}},

@@ -35,8 +35,20 @@ type Host interface {
 	// Purge deletes those that f chooses, and returns how many.
 	Purge(ctx context.Context, f Filter) (int, error)
 
-	// Plugin is the plugin of a pipeline. Here and below, the error is a
-	// NoPipelineError if there is no such pipeline.
+	// The error of what is about a pipeline is a [NoPipelineError] if there is no
+	// such pipeline.
+	Rollouts
+	// Reload reads the configuration again. If it is faulty nothing changes.
+	Reload(ctx context.Context) (Reloaded, error)
+	// Resume has a partition that was halted go on.
+	Resume(ctx context.Context, pipeline, partition string) error
+	// SetRateLimit replaces a pipeline's rate limit until the next reload.
+	SetRateLimit(ctx context.Context, pipeline string, l RateLimit) error
+}
+
+// Rollouts are how versions of plugins become live.
+type Rollouts interface {
+	// Plugin is the plugin of a pipeline.
 	Plugin(ctx context.Context, pipeline string) (Plugin, error)
 	// Swap begins to make m the live version, by the pipeline's own mode.
 	Swap(ctx context.Context, pipeline string, m Module) (Started, error)
@@ -45,12 +57,6 @@ type Host interface {
 	// Rollback ends a trial, or makes a version live that was so before: the one
 	// whose digest begins so, or the last one if digest is empty.
 	Rollback(ctx context.Context, pipeline, digest string) (Started, error)
-	// Reload reads the configuration again. If it is faulty nothing changes.
-	Reload(ctx context.Context) (Reloaded, error)
-	// Resume has a partition that was halted go on.
-	Resume(ctx context.Context, pipeline, partition string) error
-	// SetRateLimit replaces a pipeline's rate limit until the next reload.
-	SetRateLimit(ctx context.Context, pipeline string, l RateLimit) error
 }
 
 // ErrNotFound is a dead letter that is not there.

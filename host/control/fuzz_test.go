@@ -1,11 +1,15 @@
 package control_test
 
 import (
+	"encoding/base64"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/relayhost/relayhost/host/control"
 )
@@ -58,6 +62,53 @@ func FuzzPurge(f *testing.F) {
 		}
 		if done && host.asked[0].Everything() && !host.asked[0].All {
 			t.Errorf("%q purges everything", body)
+		}
+	})
+}
+
+// Whatever is sent, a request that is refused does nothing, and one that is not
+// tells the host what is within the bounds.
+func FuzzSteering(f *testing.F) {
+	for i, seed := range []string{
+		`{}`, `{"digest": "sha256:01234567"}`, `{"digest": "01234567"} 1`, `{"partition": "user-7"}`, `{"partition": null}`,
+		`{"allowed_messages": 1, "interval": "1s"}`, `{"allowed_messages": 1e3, "interval": "-1s"}`, "", "null",
+	} {
+		f.Add(uint8(i), seed)
+	}
+	targets := []string{"plugin/rollback", "resume", "rate_limit", "plugin/promote"}
+	f.Fuzz(func(t *testing.T, n uint8, body string) {
+		host := &fake{}
+		w := ask(host, "/v1/pipelines/users/"+targets[int(n)%len(targets)], "application/json", body)
+		if done := len(host.orders) > 0; done != (w.Code == http.StatusOK) {
+			t.Fatalf("%q: status %d, and something was done: %v", body, w.Code, done)
+		}
+		for _, o := range host.orders {
+			if l := o.limit; l != (control.RateLimit{}) && (l.AllowedMessages < 1 || l.Interval < time.Millisecond) {
+				t.Errorf("%q is the limit %+v", body, l)
+			}
+			if o.what == "rollback" && o.detail != "" && !digests.MatchString(o.detail) {
+				t.Errorf("%q is the digest %q", body, o.detail)
+			}
+		}
+	})
+}
+
+var digests = regexp.MustCompile("^[0-9a-f]{8,64}$")
+
+// What is said of a module is bounded, and can be said again.
+func FuzzDescribedModule(f *testing.F) {
+	for _, seed := range [][2]string{{"", ""}, {"name=a%20b.wasm", "AAAA"}, {"name=a&name=b", "!"}, {"nam=a", ""}, {"name=%zz", "AA=="}} {
+		f.Add(seed[0], seed[1])
+	}
+	f.Fuzz(func(t *testing.T, query, signature string) {
+		m, err := control.DescribedModule(query, http.Header{"Module-Signature": {signature}})
+		if err != nil {
+			return
+		}
+		again, err := control.DescribedModule(url.Values{"name": {m.Name}}.Encode(),
+			http.Header{"Module-Signature": {base64.StdEncoding.EncodeToString(m.Signature)}})
+		if err != nil || !reflect.DeepEqual(m, again) || len(m.Signature) > control.MaxSignature {
+			t.Errorf("%q and %q are %+v, and then %+v, %v", query, signature, m, again, err)
 		}
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -56,7 +57,7 @@ func (f *fake) Status(ctx context.Context) (control.Status, error) {
 	return control.Status{
 		Running: true, Version: "1", PID: 42, Started: moment,
 		Pipelines: []control.Pipeline{{
-			Name: "users", Phase: "running", PluginState: &control.PluginState{Stage: "compile", Candidate: "0a"},
+			Name: "users", Phase: "running", PluginState: &control.PluginState{Stage: "compile", Candidate: strings.Repeat("0a", 32)},
 			Received: 10, Settled: map[string]int64{"ok": 7, "trap": 1}, InFlight: 2, Lag: &lag,
 		}},
 		Journal: &control.Journal{Dir: "j", Bytes: 1, MaxBytes: 2},

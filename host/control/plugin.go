@@ -61,7 +61,7 @@ type Rollout struct {
 	Digest string `json:"digest"`
 	Source string `json:"source"`
 	Mode   string `json:"mode"`
-	// Stage is verify, meter, compile, test, warm, canary, shadow, switch, drain
+	// Stage is waiting, verify, meter, compile, test, warm, canary, shadow, switch, drain
 	// or done.
 	Stage string `json:"stage"`
 	// Result is empty while it runs, then live, refused, rolled_back or

@@ -4,11 +4,13 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -61,6 +63,10 @@ func TestSilentPeers(t *testing.T) {
 		"a body too long": {
 			"POST /v1/deadletters/retry HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n", 2 * time.Second,
 		},
+		"no module": {
+			"POST /v1/pipelines/users/plugin/swap HTTP/1.1\r\nHost: h\r\nContent-Type: application/wasm\r\nContent-Length: 9\r\n\r\n\x00as",
+			10 * time.Second,
+		},
 		"no reading": {"GET /v1/deadletters HTTP/1.1\r\nHost: h\r\n\r\n", 30 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) { synctest.Test(t, func(t *testing.T) { silentPeer(t, c.request, c.within) }) })
@@ -86,6 +92,45 @@ func silentPeer(t *testing.T, request string, within time.Duration) {
 	must(t, peer.Close())
 	cancel()
 	must(t, <-done)
+}
+
+// A module may come slowly, as long as it comes, but not for ever.
+func TestSlowModule(t *testing.T) {
+	for size, want := range map[int]int{30: http.StatusOK, 40: http.StatusBadRequest} {
+		synctest.Test(t, func(t *testing.T) { slowModule(t, size, want) })
+	}
+}
+
+func slowModule(t *testing.T, size, want int) {
+	t.Helper()
+	l := newPipes()
+	server := control.NewServer(l, &fake{})
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() {
+		if err := server.Run(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	peer := l.dial()
+	running.Go(func() {
+		_, err := fmt.Fprintf(peer, "POST /v1/pipelines/users/plugin/swap HTTP/1.1\r\nHost: h\r\nConnection: close\r\n"+
+			"Content-Type: application/wasm\r\nContent-Length: %d\r\n\r\n", size)
+		for range size {
+			if time.Sleep(9 * time.Second); err == nil {
+				_, err = io.WriteString(peer, "x")
+			}
+		}
+	})
+	response, err := http.ReadResponse(bufio.NewReader(peer), nil)
+	must(t, err)
+	if response.StatusCode != want {
+		t.Errorf("a module of %d bytes: %s", size, response.Status)
+	}
+	must(t, response.Body.Close())
+	must(t, peer.Close())
+	cancel()
+	running.Wait()
 }
 
 // A client gives a host up that accepts and says nothing more, and one that takes

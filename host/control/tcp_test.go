@@ -47,7 +47,7 @@ func certificates(t *testing.T) (o control.TCPOptions, roots *x509.CertPool) {
 }
 
 // asked sends a request with some headers.
-func asked(t *testing.T, c *http.Client, method, target, body string, headers ...string) (*http.Response, string) {
+func asked(t *testing.T, c *http.Client, method, target, body string, headers ...string) (status int, header http.Header, answer string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, target, strings.NewReader(body))
 	must(t, err)
@@ -59,7 +59,7 @@ func asked(t *testing.T, c *http.Client, method, target, body string, headers ..
 	text, err := io.ReadAll(response.Body)
 	must(t, err)
 	must(t, response.Body.Close())
-	return response, string(text)
+	return response.StatusCode, response.Header, string(text)
 }
 
 func client(config *tls.Config) *http.Client {
@@ -75,9 +75,9 @@ func TestToken(t *testing.T) {
 	for _, header := range []string{
 		"", "Bearer", "Bearer ", "Basic " + token, token, "Bearer " + token[1:], "Bearer " + token + "x", "Bearer  " + token, "Bearer [redacted]",
 	} {
-		response, body := asked(t, c, http.MethodPost, url+"/v1/reload", "", "Authorization", header)
-		if response.StatusCode != 401 || !strings.HasPrefix(response.Header.Get("WWW-Authenticate"), "Bearer ") {
-			t.Errorf("%q: %s %v", header, response.Status, response.Header)
+		status, answered, body := asked(t, c, http.MethodPost, url+"/v1/reload", "", "Authorization", header)
+		if status != http.StatusUnauthorized || !strings.HasPrefix(answered.Get("WWW-Authenticate"), "Bearer ") {
+			t.Errorf("%q: %d %v", header, status, answered)
 		}
 		if strings.Contains(body, token[1:]) || !strings.HasPrefix(body, `{"error":`) {
 			t.Errorf("%q: %s", header, body)
@@ -87,8 +87,8 @@ func TestToken(t *testing.T) {
 		t.Fatalf("the host was told %+v", host.orders)
 	}
 	for _, scheme := range []string{"Bearer ", "bearer "} {
-		if response, body := asked(t, c, http.MethodPost, url+"/v1/reload", "", "Authorization", scheme+token); response.StatusCode != 200 {
-			t.Errorf("%s %s", response.Status, body)
+		if status, _, body := asked(t, c, http.MethodPost, url+"/v1/reload", "", "Authorization", scheme+token); status != http.StatusOK {
+			t.Errorf("%d %s", status, body)
 		}
 	}
 	if strings.Contains(fmt.Sprintf("%+v %#v", o, o), token) {
@@ -103,19 +103,19 @@ func TestBrowser(t *testing.T) {
 	c := client(nil)
 	for _, headers := range [][]string{{"Sec-Fetch-Site", "cross-site"}, {"Origin", "https://elsewhere.example"}} {
 		headers = append(headers, "Authorization", "Bearer "+token)
-		if response, body := asked(t, c, http.MethodPost, url+"/v1/reload", "", headers...); response.StatusCode != 403 {
-			t.Errorf("%q: %s %s", headers, response.Status, body)
+		if status, _, body := asked(t, c, http.MethodPost, url+"/v1/reload", "", headers...); status != http.StatusForbidden {
+			t.Errorf("%q: %d %s", headers, status, body)
 		}
 	}
-	response, _ := asked(t, c, http.MethodOptions, url+"/v1/reload", "", "Origin", "https://elsewhere.example",
+	status, header, _ := asked(t, c, http.MethodOptions, url+"/v1/reload", "", "Origin", "https://elsewhere.example",
 		"Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "authorization")
-	for name := range response.Header {
+	for name := range header {
 		if strings.HasPrefix(name, "Access-Control") {
 			t.Errorf("there is a header %s", name)
 		}
 	}
-	if response.StatusCode != 401 || len(host.orders) > 0 {
-		t.Errorf("%s, %+v", response.Status, host.orders)
+	if status != http.StatusUnauthorized || len(host.orders) > 0 {
+		t.Errorf("%d, %+v", status, host.orders)
 	}
 }
 
@@ -128,9 +128,9 @@ func TestTLSOnly(t *testing.T) {
 		_ = conn.Close()
 		t.Error("TLS 1.1 is spoken")
 	}
-	response, body := asked(t, client(nil), http.MethodGet, "http://"+address+"/v1/status", "", "Authorization", "Bearer "+token)
-	if response.StatusCode != 400 || strings.Contains(body, "users") {
-		t.Errorf("without TLS: %s %s", response.Status, body)
+	status, _, body := asked(t, client(nil), http.MethodGet, "http://"+address+"/v1/status", "", "Authorization", "Bearer "+token)
+	if status != http.StatusBadRequest || strings.Contains(body, "users") {
+		t.Errorf("without TLS: %d %s", status, body)
 	}
 }
 

@@ -24,7 +24,7 @@ type Observer struct {
 // that an earlier observer of the pipeline had begin anew.
 func (t *Telemetry) Observer(pipeline string, batchers ...string) *Observer {
 	v := &t.vectors
-	v.forgetVersions(pipeline)
+	v.forget(pipeline)
 	o := &Observer{
 		start:       v.start.WithLabelValues(pipeline),
 		pull:        v.pull.WithLabelValues(pipeline),

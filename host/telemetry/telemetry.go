@@ -70,6 +70,15 @@ func (t *Telemetry) Watch(pipeline string, state func() State) {
 	t.pipelines = append(t.pipelines, w)
 }
 
+// Forget has a pipeline shown no more. Its observer must have been told of
+// everything.
+func (t *Telemetry) Forget(pipeline string) {
+	t.mu.Lock()
+	t.pipelines = slices.DeleteFunc(t.pipelines, func(w watched) bool { return w.name == pipeline })
+	t.mu.Unlock()
+	t.vectors.forget(pipeline)
+}
+
 // WatchJournal has the host's journal shown. It must be quick.
 func (t *Telemetry) WatchJournal(state func() Journal) {
 	t.mu.Lock()

@@ -77,14 +77,15 @@ func newVectors(r prometheus.Registerer) vectors {
 	}
 }
 
-// forgetVersions deletes a pipeline's series that are by version.
-func (v *vectors) forgetVersions(pipeline string) {
+// forget deletes a pipeline's series.
+func (v *vectors) forget(pipeline string) {
 	of := prometheus.Labels{"pipeline": pipeline}
 	for _, vector := range []interface {
 		DeletePartialMatch(labels prometheus.Labels) int
 	}{
-		v.message, v.handled, v.batch, v.batches, v.batched, v.batchFailed,
-		v.handleFailed, v.handleFailedMessages, v.handleFailedCalls, v.retries, v.halts,
+		v.start, v.pull, v.pulledBytes, v.rateLimited, v.chunk, v.forwarded, v.message, v.handled,
+		v.batch, v.delivery, v.batches, v.batched, v.batchFailed,
+		v.handleFailed, v.handleFailedMessages, v.handleFailedCalls, v.retries, v.halts, v.ack,
 	} {
 		vector.DeletePartialMatch(of)
 	}
