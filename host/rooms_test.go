@@ -53,7 +53,7 @@ var rooms = []struct {
 }
 
 // stdlibOnly are the rooms that anything may be built on.
-var stdlibOnly = []string{"abi", "host/message", "host/pipeline", "host/plugin/wasm", "host/secret", "host/control", "host/builder"}
+var stdlibOnly = []string{"abi", "host/message", "host/pipeline", "host/plugin/wasm", "host/secret", "host/control"}
 
 func TestRooms(t *testing.T) {
 	for _, line := range goList(t, "{{.ImportPath}} {{join .Imports \" \"}}", module+"...") {
