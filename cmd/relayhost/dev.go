@@ -35,6 +35,9 @@ func (c *devCommand) Run(ctx context.Context, p *process) error {
 		return c.runHost(ctx, p, source)
 	}
 	bench := &workbench{process: p, path: c.Path, try: c.try()}
+	if _, err := bench.try.options(p); err != nil {
+		return unusable(err)
+	}
 	if c.Once {
 		return bench.turn(ctx, source.build)
 	}

@@ -60,8 +60,7 @@ func (c *devCommand) load(module string) (*config.Config, error) {
 
 // put builds, and puts the module where the host looks for it.
 func (c *devCommand) put(ctx context.Context, p *process, build buildFunc, file string, fresh chan<- struct{}) {
-	bench := workbench{process: p, path: c.Path}
-	module, err := bench.built(ctx, build)
+	module, err := built(ctx, p, c.Path, build)
 	if err == nil {
 		err = replaceFile(file, module)
 	}

@@ -27,7 +27,7 @@ type workbench struct {
 
 // turn builds, runs, and prints what came of it and what of that has changed.
 func (w *workbench) turn(ctx context.Context, build buildFunc) error {
-	module, err := w.built(ctx, build)
+	module, err := built(ctx, w.process, w.path, build)
 	if err != nil {
 		return unusable(err)
 	}
@@ -49,11 +49,12 @@ func (w *workbench) turn(ctx context.Context, build buildFunc) error {
 	return errors.Join(printRun(printer{out: w.out}, run), w.compare(messages, run), sum(w.process, run.Acks, run.Batches))
 }
 
-func (w *workbench) built(ctx context.Context, build buildFunc) ([]byte, error) {
+// built is a build that is told of.
+func built(ctx context.Context, p *process, path string, build buildFunc) ([]byte, error) {
 	start := time.Now()
 	module, err := build(ctx)
 	if err == nil {
-		w.log.Info("built", "plugin", w.path, "bytes", len(module), "digest", plugin.Digest(module)[:12],
+		p.log.Info("built", "plugin", path, "bytes", len(module), "digest", plugin.Digest(module)[:12],
 			"took", time.Since(start).Round(time.Millisecond))
 	}
 	return module, err

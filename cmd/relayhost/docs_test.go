@@ -50,6 +50,17 @@ func TestPluginCommandsDocument(t *testing.T) {
 	transcripts(t, doc, 4)
 }
 
+// The transcript of docs/dev.md is what the command prints.
+func TestDevDocument(t *testing.T) {
+	doc := readText(t, "../../docs/dev.md")
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("upcase.wasm", plugins.Upcase, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	transcripts(t, doc, 1)
+}
+
 // transcripts runs the n commands of a document, and compares what they print.
 func transcripts(t *testing.T, doc string, n int) {
 	t.Helper()

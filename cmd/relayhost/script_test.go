@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strings"
@@ -36,6 +37,7 @@ func TestMain(m *testing.M) {
 //	await FILE TEXT      waits until the file has the text
 //	bury DIR             fills a journal with what standard input says
 //	freeport VAR         sets VAR to a port that nobody listens on
+//	source VAR           sets VAR to a folder for Go source that imports ours
 func TestScripts(t *testing.T) {
 	cache := t.TempDir() // compiling the plugin anew in each script would take most of the time
 	testscript.Run(t, testscript.Params{
@@ -47,7 +49,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("GORACE", "atexit_sleep_ms=10") // the race detector's second at each exit would take most of the rest
 			return os.CopyFS(e.WorkDir, os.DirFS("testdata/guests"))
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"freeport": freePort},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"freeport": freePort, "source": sourceDir},
 	})
 }
 
@@ -56,6 +58,22 @@ func freePort(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	ts.Setenv(args[0], fmt.Sprint(l.Addr().(*net.TCPAddr).Port))
 	ts.Check(l.Close())
+}
+
+// sourceDir makes a folder inside this module, so that what is imported there is
+// what is here, and has Go use the caches that it uses otherwise.
+func sourceDir(ts *testscript.TestScript, _ bool, args []string) {
+	dir, err := os.MkdirTemp("testdata", "source-")
+	ts.Check(err)
+	ts.Defer(func() { _ = os.RemoveAll(dir) })
+	path, err := filepath.Abs(dir)
+	ts.Check(err)
+	ts.Setenv(args[0], path)
+	for _, name := range []string{"GOCACHE", "GOMODCACHE"} {
+		value, err := exec.Command("go", "env", name).Output()
+		ts.Check(err)
+		ts.Setenv(name, strings.TrimSpace(string(value)))
+	}
 }
 
 func writeUpcase() {

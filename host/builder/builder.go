@@ -122,7 +122,7 @@ func (b *Builder) Build(ctx context.Context, dir string) (module []byte, err err
 
 // run runs the tool. Told to end, it is interrupted first, so that it can tidy up.
 func (b *Builder) run(ctx context.Context, dir, out string) (stdout []byte, err error) {
-	cmd := exec.CommandContext(ctx, b.tool, b.args(out)...)
+	cmd := exec.CommandContext(ctx, b.tool, b.args(out)...) //nolint:gosec // of the table
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), b.env...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = patience

@@ -122,9 +122,9 @@ func TestFindOddNames(t *testing.T) {
 func TestSource(t *testing.T) {
 	golang, rust := find(t, source(t, map[string]string{"go.mod": ""})), find(t, source(t, map[string]string{"Cargo.toml": ""}))
 	for _, c := range []struct {
-		path     string
-		dir      bool
-		go_, rs_ bool
+		path         string
+		dir          bool
+		inGo, inRust bool
 	}{
 		{"main.go", false, true, false},
 		{"sub/more.go", false, true, false},
@@ -140,7 +140,7 @@ func TestSource(t *testing.T) {
 		{"sub/target", true, false, false},
 		{"node_modules", true, false, false},
 	} {
-		if golang.Source(c.path, c.dir) != c.go_ || rust.Source(c.path, c.dir) != c.rs_ {
+		if golang.Source(c.path, c.dir) != c.inGo || rust.Source(c.path, c.dir) != c.inRust {
 			t.Errorf("%s: %v for Go, %v for Rust", c.path, golang.Source(c.path, c.dir), rust.Source(c.path, c.dir))
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 )
 
@@ -19,71 +18,71 @@ type tree struct {
 // maxEntries is how many files and folders are watched.
 const maxEntries = 20_000
 
-func (t *tree) route() route { return route{dirs: t.walk(nil)} }
-
-func (t *tree) stat() (s stamp, err error) {
-	t.walk(func(_ string, info fs.FileInfo) { s = append(s, info) })
-	return s, t.there()
-}
-
-func (t *tree) there() error {
-	_, err := os.Stat(t.root)
-	return present(err)
-}
-
-// walk visits the files and returns the folders. What cannot be looked at, as a
-// file that has just been removed, is left out.
-func (t *tree) walk(visit func(path string, info fs.FileInfo)) (dirs []string) {
-	count := 0
-	_ = filepath.WalkDir(t.root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return nil //nolint:nilerr // left out
-		}
-		if count++; count > maxEntries {
-			return fs.SkipAll
-		}
-		if path != t.root && !t.keep(t.below(path), d.IsDir()) {
-			if d.IsDir() {
-				return fs.SkipDir
-			}
-			return nil
-		}
-		if d.IsDir() {
+func (t *tree) route() route {
+	var dirs []string
+	_ = t.walk(func(path, _ string, info fs.FileInfo) error {
+		if info.IsDir() {
 			dirs = append(dirs, path)
-		} else if info, err := d.Info(); visit != nil && err == nil && info.Mode().IsRegular() {
-			visit(path, info)
 		}
 		return nil
 	})
-	return dirs
+	return route{dirs: dirs}
 }
 
-func (t *tree) below(path string) string {
-	below, err := filepath.Rel(t.root, path)
-	if err != nil {
-		return path
-	}
-	return filepath.ToSlash(below)
+func (t *tree) stat() (s stamp, err error) {
+	err = t.walk(func(_, _ string, info fs.FileInfo) error {
+		if info.Mode().IsRegular() {
+			s = append(s, info)
+		}
+		return nil
+	})
+	return s, err
 }
 
 func (t *tree) read() (Content, error) {
-	if err := t.there(); err != nil {
-		return Content{}, err
-	}
 	hash, left := sha256.New(), t.limit
-	var failed error
-	t.walk(func(path string, info fs.FileInfo) {
-		if failed != nil {
-			return
+	err := t.walk(func(path, below string, info fs.FileInfo) error {
+		if !info.Mode().IsRegular() {
+			return nil
 		}
 		if left -= info.Size(); left < 0 {
-			failed = fmt.Errorf("the sources in %s have more than %d bytes, which is all that may be read", t.root, t.limit)
-			return
+			return fmt.Errorf("the sources in %s have more than %d bytes, which is all that may be read", t.root, t.limit)
 		}
 		// A name has no NUL and its size goes before the bytes, so that no two trees
 		// hash alike.
-		fmt.Fprintf(hash, "%s\x00%d\x00", t.below(path), info.Size())
-		failed = readInto(hash, path, info.Size())
+		_, _ = fmt.Fprintf(hash, "%s\x00%d\x00", below, info.Size())
+		return readInto(hash, path, info.Size())
 	})
-	return Content{Digest: hex.EncodeToString(hash.Sum(nil))}, failed
+	return Content{Digest: hex.EncodeToString(hash.Sum(nil))}, err
+}
+
+// walk visits what is kept, root first, which alone may be a link. What has gone
+// when it is looked at is left out.
+func (t *tree) walk(visit func(path, below string, info fs.FileInfo) error) error {
+	root, err := filepath.EvalSymlinks(t.root)
+	if err != nil {
+		return present(err)
+	}
+	count := 0
+	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if count++; count > maxEntries {
+			return fmt.Errorf("%s has more than %d files and folders, which is all that may be watched", t.root, maxEntries)
+		}
+		below, _ := filepath.Rel(root, path) // is below it
+		below = filepath.ToSlash(below)
+		switch {
+		case err != nil:
+			return nil //nolint:nilerr // gone, or a folder that nobody may look into
+		case path == root || t.keep(below, d.IsDir()):
+		case d.IsDir():
+			return fs.SkipDir
+		default:
+			return nil
+		}
+		info, err := d.Info()
+		if err != nil {
+			return nil //nolint:nilerr // gone
+		}
+		return visit(path, below, info)
+	})
 }

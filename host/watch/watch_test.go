@@ -93,7 +93,19 @@ func (w *watched) ok(err error) {
 	}
 }
 
-func (w *watched) write(data string) { w.Helper(); w.ok(os.WriteFile(w.path, []byte(data), 0o600)) }
+// write writes in place, but never shows a file that has been emptied: it may well
+// be told of if the machine is slow.
+func (w *watched) write(data string) {
+	w.Helper()
+	f, err := os.OpenFile(w.path, os.O_WRONLY, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		w.replace(data)
+		return
+	}
+	w.ok(err)
+	_, err = f.WriteAt([]byte(data), 0)
+	w.ok(errors.Join(err, f.Truncate(int64(len(data))), f.Close()))
+}
 
 // replace writes beside the file and renames.
 func (w *watched) replace(data string) {
@@ -394,11 +406,13 @@ func TestFilesGivenBack(t *testing.T) {
 func TestTree(t *testing.T) {
 	keep := func(path string, dir bool) bool { return dir && path != "sub/target" || strings.HasSuffix(path, ".go") }
 	polled(t, func(w *watched) {
+		link := filepath.Join(w.TempDir(), "link")
+		w.ok(os.Symlink(w.dir, link))
 		ctx, cancel := context.WithCancel(w.Context())
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)
-			watch.Tree(ctx, w.dir, keep, "", watch.Options{PollOnly: true, Limit: 1000}, func(c watch.Content) { w.told <- c })
+			watch.Tree(ctx, link, keep, "", watch.Options{PollOnly: true, Limit: 1000}, func(c watch.Content) { w.told <- c })
 		}()
 		seen := map[string]bool{w.next().Digest: true}
 		for _, s := range []struct {

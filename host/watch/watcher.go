@@ -93,7 +93,7 @@ func watch(ctx context.Context, s subject, known string, o Options, changed Chan
 				due = true
 				look.Reset(o.Settle / 4) // there may be more of them
 			}
-		case <-w.notices.lost():
+		case <-w.notices.lost(): //nolint:errcheck // whatever it was, a look finds what it was about
 			due = true
 			look.Reset(o.Settle)
 		case <-poll.C:
