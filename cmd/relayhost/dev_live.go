@@ -52,9 +52,15 @@ func (c *devCommand) load(module string) (*config.Config, error) {
 	}
 	for i := range loaded.Pipelines {
 		if loaded.Pipelines[i].Name == chosen.Name {
-			loaded.Pipelines[i].Plugin.Module = module
+			build := &loaded.Pipelines[i].Plugin
+			build.Module = module
+			// What is built here nobody has pinned or signed, and it is to be seen
+			// at once.
+			build.SHA256, build.PublicKeys = "", nil
+			build.Rollout.Mode, build.Rollout.Watch = "immediate", true
 		}
 	}
+	loaded.Versions.Dir = filepath.Join(filepath.Dir(module), "versions")
 	return loaded, nil
 }
 

@@ -36,6 +36,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/relayhost/relayhost/host/control"
+	"github.com/relayhost/relayhost/host/plugin"
 )
 
 // Exit statuses.
@@ -73,7 +74,10 @@ type process struct {
 	log      *slog.Logger
 }
 
-func main() { os.Exit(run(os.Args[1:], process{in: os.Stdin, out: os.Stdout, err: os.Stderr})) }
+func main() {
+	plugin.CompileChild()
+	os.Exit(run(os.Args[1:], process{in: os.Stdin, out: os.Stdout, err: os.Stderr}))
+}
 
 // run is main without the process: it returns the exit status. A first SIGINT
 // or SIGTERM ends the context; a second one ends the process.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/relayhost/relayhost/host"
 	"github.com/relayhost/relayhost/host/config"
+	"github.com/relayhost/relayhost/host/plugin"
 )
 
 // configFlag names the configuration.
@@ -23,7 +24,10 @@ func (c *runCommand) Run(ctx context.Context, p *process) error {
 	if err != nil {
 		return err
 	}
-	h, err := host.New(ctx, loaded, host.Options{Version: version, Stdout: p.out, Logger: p.log})
+	h, err := host.New(ctx, loaded, host.Options{
+		Version: version, Stdout: p.out, Logger: p.log, Compiler: plugin.Compiler,
+		Load: func() (*config.Config, error) { return config.Load(c.Config) },
+	})
 	if err != nil && ctx.Err() != nil {
 		p.log.Info("stopped before it ran")
 		return nil //nolint:nilerr // what is wrong is that it was cut
@@ -32,6 +36,7 @@ func (c *runCommand) Run(ctx context.Context, p *process) error {
 		return err
 	}
 	p.log.Info("running", "config", c.Config, "pipelines", len(loaded.Pipelines))
+	defer reloadOnHangup(ctx, h)()
 	err = h.Run(ctx)
 	for name, b := range h.Books() {
 		p.log.Info("pipeline's books", "pipeline", name,

@@ -26,6 +26,25 @@ const statusUncompilable = 3
 // gives way to everybody.
 const patience = 20
 
+// Compiler is an [Options.Compiler] for programs whose main calls [CompileChild]
+// first.
+func Compiler(ctx context.Context) *exec.Cmd {
+	return exec.CommandContext(ctx, self()) //nolint:gosec // ourselves
+}
+
+// self is this program's file, also if another has taken its place.
+func self() string {
+	const linux = "/proc/self/exe"
+	if _, err := os.Stat(linux); err == nil {
+		return linux
+	}
+	file, err := os.Executable()
+	if err != nil {
+		return os.Args[0]
+	}
+	return file
+}
+
 // precompile has another process put a module's code into the cache, which leaves
 // this one's garbage collector alone and gives way to it. The error is for what
 // the module is to blame for: where there can be no such process, there is none,

@@ -29,11 +29,7 @@ func politely(limit time.Duration) error {
 	if err := unix.Setrlimit(unix.RLIMIT_CPU, &unix.Rlimit{Cur: seconds, Max: seconds}); err != nil {
 		return fmt.Errorf("limit the time: %w", err)
 	}
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	return syscall.Exec(self, os.Args, append(os.Environ(), envPolite+"=1")) //nolint:gosec // ourselves
+	return syscall.Exec(self(), os.Args, append(os.Environ(), envPolite+"=1")) //nolint:gosec // ourselves
 }
 
 // outOfTime reports whether a process has used up its time.
