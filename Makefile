@@ -43,3 +43,10 @@ crash:
 # simulate runs WORLDS worlds in virtual time.
 simulate:
 	go test ./host -run TestSimulation -timeout 3h -simulations $(WORLDS)
+
+# bench-guests builds the benchmarks' guests of their C sources, with clang and lld.
+GUEST = clang --target=wasm32 -O3 -nostdlib -ffreestanding -fno-builtin -Wall -Wextra \
+	-Wl,--no-entry -Wl,--strip-all -Wl,-z,stack-size=16384
+bench-guests:
+	$(GUEST) -o bench/guests/upcase.wasm bench/guests/c/upcase.c
+	$(GUEST) -o bench/guests/extism.wasm bench/guests/c/extism.c

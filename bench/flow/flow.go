@@ -1,0 +1,160 @@
+// Package flow measures pipelines from an in-memory source to a sink that discards.
+// Start with [Open], then call [Engine.Run].
+package flow
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/relayhost/relayhost/bench/guests"
+	"github.com/relayhost/relayhost/host/pipeline"
+	"github.com/relayhost/relayhost/host/plugin"
+)
+
+// Shape is a pipeline that is measured; what is zero is as a configuration has it
+// by default, but for a single slot.
+type Shape struct {
+	// Module is the guest; nil for a handler that does nothing, in the host.
+	Module []byte
+	// Data is the events' data, guests.Data by default.
+	Data string
+	// Slots is the number of processors, 1 by default.
+	Slots int
+	// MaxDemand is 10 by default, and MinDemand half of it.
+	MaxDemand int
+	// BatchSize is 100 by default; below 0 there are no batchers.
+	BatchSize int
+	// Keys is the number of batch keys, 1 by default.
+	Keys int
+	// Rate is how many events a second come, 0 for as many as can be handled.
+	Rate float64
+}
+
+// Result is what was measured.
+type Result struct {
+	Rate        float64 // events a second
+	Allocations float64 // for an event, whatever made them
+	Bytes       float64 // allocated for an event
+	P50, P99    time.Duration
+}
+
+// Engine compiles guests, each once.
+type Engine struct{ engine *plugin.Engine }
+
+// Open makes an engine.
+func Open(ctx context.Context) (*Engine, error) {
+	engine, err := plugin.Open(ctx, plugin.Options{})
+	return &Engine{engine}, err
+}
+
+// Close gives it back.
+func (e *Engine) Close(ctx context.Context) error { return e.engine.Close(ctx) }
+
+// Run runs a pipeline for some time, after a warm-up of a fifth of it.
+func (e *Engine) Run(ctx context.Context, s Shape, length time.Duration) (r Result, err error) {
+	line, err := e.start(ctx, s)
+	if err != nil {
+		return r, err
+	}
+	time.Sleep(length / 5)
+	r = line.measure(length)
+	return r, errors.Join(line.stop(ctx))
+}
+
+// line is a pipeline that runs.
+type line struct {
+	source     *source
+	pipeline   *pipeline.Pipeline
+	deployment *plugin.Deployment
+	cancel     func()
+	done       chan error
+}
+
+func (e *Engine) start(ctx context.Context, s Shape) (*line, error) {
+	l := &line{source: newSource(cmp.Or(s.Data, guests.Data), s.Rate), done: make(chan error, 1)}
+	var handlers pipeline.Plugin = native{}
+	if s.Module != nil {
+		loaded, err := e.engine.Load(ctx, "guest", s.Module, plugin.Settings{Pipeline: "bench", NeedBatch: s.BatchSize >= 0})
+		if err != nil {
+			return nil, err
+		}
+		l.deployment = plugin.Deploy(loaded, plugin.DeployOptions{
+			Flush:  func(ctx context.Context) error { return l.pipeline.Flush(ctx) },
+			Logger: slog.New(slog.DiscardHandler),
+		})
+		handlers = seats{l.deployment, s.Keys}
+	}
+	var err error
+	if l.pipeline, err = pipeline.New(s.config(), l.source, handlers); err != nil {
+		return nil, err
+	}
+	running, cancel := context.WithCancel(ctx)
+	l.cancel = cancel
+	l.source.began = time.Now()
+	go func() { l.done <- l.pipeline.Run(running) }()
+	return l, nil
+}
+
+func (s Shape) config() pipeline.Config {
+	demand := cmp.Or(s.MaxDemand, 10)
+	c := pipeline.Config{
+		Name: "bench", Shutdown: 30 * time.Second,
+		Producer:   pipeline.ProducerConfig{Concurrency: 1},
+		Processors: pipeline.ProcessorsConfig{Concurrency: cmp.Or(s.Slots, 1), MaxDemand: demand, MinDemand: demand / 2},
+	}
+	if s.BatchSize >= 0 {
+		c.Batchers = []pipeline.BatcherConfig{{
+			Name: "default", Concurrency: 1, BatchSize: cmp.Or(s.BatchSize, 100), BatchTimeout: time.Second, Sink: discard{},
+		}}
+	}
+	return c
+}
+
+// measure counts what is settled in some time, and what that allocates.
+func (l *line) measure(length time.Duration) (r Result) {
+	var before, after runtime.MemStats
+	l.source.measured.Store(true)
+	runtime.ReadMemStats(&before)
+	began, first := time.Now(), l.source.settled.Load()
+	time.Sleep(length)
+	settled, took := float64(l.source.settled.Load()-first), time.Since(began)
+	runtime.ReadMemStats(&after)
+	l.source.measured.Store(false)
+	r.Rate = settled / took.Seconds()
+	if settled > 0 {
+		r.Allocations = float64(after.Mallocs-before.Mallocs) / settled
+		r.Bytes = float64(after.TotalAlloc-before.TotalAlloc) / settled
+	}
+	r.P50, r.P99 = l.source.percentiles()
+	return r
+}
+
+func (s *source) percentiles() (p50, p99 time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.times) == 0 {
+		return 0, 0
+	}
+	slices.Sort(s.times)
+	return s.times[len(s.times)/2], s.times[len(s.times)*99/100]
+}
+
+// stop drains a pipeline. Every event must have been handled.
+func (l *line) stop(ctx context.Context) error {
+	l.cancel()
+	err := <-l.done
+	if l.deployment != nil {
+		l.deployment.Stop()
+		err = errors.Join(err, l.deployment.Close(ctx))
+	}
+	if n := l.source.failed.Load(); n > 0 {
+		err = errors.Join(err, fmt.Errorf("%d events have failed, one of them with: %v", n, l.source.reason.Load()))
+	}
+	return err
+}
