@@ -8,6 +8,7 @@ require (
 	github.com/extism/go-sdk v1.7.1
 	github.com/relayhost/relayhost v0.0.0-00010101000000-000000000000
 	github.com/tetratelabs/wazero v1.12.0
+	golang.org/x/sync v0.25.0
 	google.golang.org/protobuf v1.36.12
 )
 
