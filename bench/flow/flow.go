@@ -12,6 +12,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/relayhost/relayhost/bench/guests"
 	"github.com/relayhost/relayhost/host/pipeline"
 	"github.com/relayhost/relayhost/host/plugin"
@@ -32,6 +34,8 @@ type Shape struct {
 	BatchSize int
 	// Keys is the number of batch keys, 1 by default.
 	Keys int
+	// Pipelines is how many run at a time, 1 by default.
+	Pipelines int
 	// Rate is how many events a second come, 0 for as many as can be handled.
 	Rate float64
 }
@@ -41,7 +45,8 @@ type Result struct {
 	Rate        float64 // events a second
 	Allocations float64 // for an event, whatever made them
 	Bytes       float64 // allocated for an event
-	P50, P99    time.Duration
+	CPU         time.Duration // that the process used for an event
+	P50, P99    time.Duration // from when an event was due until it was settled
 }
 
 // Engine compiles guests, each once.
@@ -56,15 +61,26 @@ func Open(ctx context.Context) (*Engine, error) {
 // Close gives it back.
 func (e *Engine) Close(ctx context.Context) error { return e.engine.Close(ctx) }
 
-// Run runs a pipeline for some time, after a warm-up of a fifth of it.
+// Run runs pipelines for some time, after a warm-up of a fifth of it.
 func (e *Engine) Run(ctx context.Context, s Shape, length time.Duration) (r Result, err error) {
-	line, err := e.start(ctx, s)
-	if err != nil {
-		return r, err
+	var lines []*line
+	defer func() {
+		for _, l := range lines {
+			l.cancel()
+		}
+		for _, l := range lines {
+			err = errors.Join(err, l.stop(ctx))
+		}
+	}()
+	for range max(s.Pipelines, 1) {
+		l, err := e.start(ctx, s)
+		if err != nil {
+			return r, err
+		}
+		lines = append(lines, l)
 	}
 	time.Sleep(length / 5)
-	r = line.measure(length)
-	return r, errors.Join(line.stop(ctx))
+	return measure(lines, length), nil
 }
 
 // line is a pipeline that runs.
@@ -116,23 +132,42 @@ func (s Shape) config() pipeline.Config {
 	return c
 }
 
-// measure counts what is settled in some time, and what that allocates.
-func (l *line) measure(length time.Duration) (r Result) {
+// measure counts what is settled in some time, and what that takes.
+func measure(lines []*line, length time.Duration) (r Result) {
 	var before, after runtime.MemStats
-	l.source.measured.Store(true)
-	runtime.ReadMemStats(&before)
-	began, first := time.Now(), l.source.settled.Load()
-	time.Sleep(length)
-	settled, took := float64(l.source.settled.Load()-first), time.Since(began)
-	runtime.ReadMemStats(&after)
-	l.source.measured.Store(false)
-	r.Rate = settled / took.Seconds()
-	if settled > 0 {
-		r.Allocations = float64(after.Mallocs-before.Mallocs) / settled
-		r.Bytes = float64(after.TotalAlloc-before.TotalAlloc) / settled
+	for _, l := range lines {
+		l.source.measured.Store(true)
 	}
-	r.P50, r.P99 = l.source.percentiles()
+	runtime.ReadMemStats(&before)
+	began, first, cpu := time.Now(), settled(lines), processorTime()
+	time.Sleep(length)
+	n, took := settled(lines)-first, time.Since(began)
+	cpu = processorTime() - cpu
+	runtime.ReadMemStats(&after)
+	r.Rate = float64(n) / took.Seconds()
+	if n > 0 {
+		r.Allocations = float64(after.Mallocs-before.Mallocs) / float64(n)
+		r.Bytes = float64(after.TotalAlloc-before.TotalAlloc) / float64(n)
+		r.CPU = cpu / time.Duration(n)
+	}
+	r.P50, r.P99 = lines[0].source.percentiles()
 	return r
+}
+
+func settled(lines []*line) (n int64) {
+	for _, l := range lines {
+		n += l.source.settled.Load()
+	}
+	return n
+}
+
+// processorTime is what the process has used of the processors so far.
+func processorTime() time.Duration {
+	var used unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &used); err != nil {
+		return 0
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
 func (s *source) percentiles() (p50, p99 time.Duration) {

@@ -31,6 +31,7 @@ func BenchmarkFlow(b *testing.B) {
 					b.Fatal(err)
 				}
 				b.ReportMetric(r.Rate, "events/s")
+				b.ReportMetric(float64(r.CPU), "cpu-ns/event")
 				b.ReportMetric(r.Allocations, "allocs/event")
 				b.ReportMetric(r.Bytes, "B/event")
 				if s.Rate > 0 {
