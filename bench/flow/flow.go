@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"runtime"
 	"slices"
 	"time"
@@ -42,24 +43,41 @@ type Shape struct {
 
 // Result is what was measured.
 type Result struct {
-	Rate        float64 // events a second
-	Allocations float64 // for an event, whatever made them
-	Bytes       float64 // allocated for an event
+	Rate        float64       // events a second
+	Allocations float64       // for an event, whatever made them
+	Bytes       float64       // allocated for an event
 	CPU         time.Duration // that the process used for an event
 	P50, P99    time.Duration // from when an event was due until it was settled
 }
 
 // Engine compiles guests, each once.
-type Engine struct{ engine *plugin.Engine }
+type Engine struct {
+	engine *plugin.Engine
+	cache  string
+	stores map[string]*store
+}
 
 // Open makes an engine.
 func Open(ctx context.Context) (*Engine, error) {
-	engine, err := plugin.Open(ctx, plugin.Options{})
-	return &Engine{engine}, err
+	cache, err := os.MkdirTemp("", "relayhost-bench-")
+	if err != nil {
+		return nil, err
+	}
+	engine, err := plugin.Open(ctx, plugin.Options{CacheDir: cache})
+	return &Engine{engine, cache, make(map[string]*store)}, err
 }
 
 // Close gives it back.
-func (e *Engine) Close(ctx context.Context) error { return e.engine.Close(ctx) }
+func (e *Engine) Close(ctx context.Context) error {
+	return errors.Join(e.engine.Close(ctx), os.RemoveAll(e.cache))
+}
+
+func (e *Engine) source(data string, rate float64) *source {
+	if e.stores[data] == nil {
+		e.stores[data] = newStore(data)
+	}
+	return &source{store: e.stores[data], rate: rate}
+}
 
 // Run runs pipelines for some time, after a warm-up of a fifth of it.
 func (e *Engine) Run(ctx context.Context, s Shape, length time.Duration) (r Result, err error) {
@@ -73,11 +91,14 @@ func (e *Engine) Run(ctx context.Context, s Shape, length time.Duration) (r Resu
 		}
 	}()
 	for range max(s.Pipelines, 1) {
-		l, err := e.start(ctx, s)
+		l, err := e.line(ctx, s)
 		if err != nil {
 			return r, err
 		}
 		lines = append(lines, l)
+	}
+	for _, l := range lines {
+		l.start(ctx)
 	}
 	time.Sleep(length / 5)
 	return measure(lines, length), nil
@@ -92,8 +113,8 @@ type line struct {
 	done       chan error
 }
 
-func (e *Engine) start(ctx context.Context, s Shape) (*line, error) {
-	l := &line{source: newSource(cmp.Or(s.Data, guests.Data), s.Rate), done: make(chan error, 1)}
+func (e *Engine) line(ctx context.Context, s Shape) (*line, error) {
+	l := &line{source: e.source(cmp.Or(s.Data, guests.Data), s.Rate), cancel: func() {}}
 	var handlers pipeline.Plugin = native{}
 	if s.Module != nil {
 		loaded, err := e.engine.Load(ctx, "guest", s.Module, plugin.Settings{Pipeline: "bench", NeedBatch: s.BatchSize >= 0})
@@ -107,14 +128,15 @@ func (e *Engine) start(ctx context.Context, s Shape) (*line, error) {
 		handlers = seats{l.deployment, s.Keys}
 	}
 	var err error
-	if l.pipeline, err = pipeline.New(s.config(), l.source, handlers); err != nil {
-		return nil, err
-	}
-	running, cancel := context.WithCancel(ctx)
-	l.cancel = cancel
+	l.pipeline, err = pipeline.New(s.config(), l.source, handlers)
+	return l, err
+}
+
+func (l *line) start(ctx context.Context) {
+	ctx, l.cancel = context.WithCancel(ctx)
+	l.done = make(chan error, 1)
 	l.source.began = time.Now()
-	go func() { l.done <- l.pipeline.Run(running) }()
-	return l, nil
+	go func() { l.done <- l.pipeline.Run(ctx) }()
 }
 
 func (s Shape) config() pipeline.Config {
@@ -183,7 +205,10 @@ func (s *source) percentiles() (p50, p99 time.Duration) {
 // stop drains a pipeline. Every event must have been handled.
 func (l *line) stop(ctx context.Context) error {
 	l.cancel()
-	err := <-l.done
+	var err error
+	if l.done != nil {
+		err = <-l.done
+	}
 	if l.deployment != nil {
 		l.deployment.Stop()
 		err = errors.Join(err, l.deployment.Close(ctx))

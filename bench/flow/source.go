@@ -15,11 +15,16 @@ import (
 // events is how many different events a source has.
 const events = 1024
 
+// store has the events that sources give.
+type store struct {
+	ids    []string
+	frames [][]byte
+}
+
 // source gives the same events over and over: as many as it is asked for or, with a
 // rate, those that are due.
 type source struct {
-	ids      []string
-	frames   [][]byte
+	*store
 	rate     float64 // events a second, 0 for as many as can be
 	began    time.Time
 	given    atomic.Int64
@@ -32,8 +37,8 @@ type source struct {
 	times []time.Duration // from when an event was due until it was settled
 }
 
-func newSource(data string, rate float64) *source {
-	s := &source{rate: rate}
+func newStore(data string) *store {
+	s := &store{}
 	for i := range int32(events) {
 		s.ids = append(s.ids, "event-"+strconv.Itoa(int(i)))
 		s.frames = append(s.frames, guests.Event(i, data))

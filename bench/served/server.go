@@ -96,7 +96,9 @@ func (s *Server) Close() error {
 	return errors.Join(s.process.Process.Signal(os.Interrupt), s.process.Wait())
 }
 
-func (s *Server) file(parts ...string) string { return filepath.Join(append([]string{s.dir}, parts...)...) }
+func (s *Server) file(parts ...string) string {
+	return filepath.Join(append([]string{s.dir}, parts...)...)
+}
 
 // Publish stores n events.
 func (s *Server) Publish(ctx context.Context, n int) error {
