@@ -22,7 +22,7 @@ var limits = []struct {
 }{
 	{side: call.SlotC, to: call.FloorC, atMost: 2.5},
 	{side: call.SlotGo, to: call.FloorGo, atMost: 1.45},
-	{side: call.ExtismC, to: call.SlotC, atLeast: 36},
+	{side: call.ExtismC, to: call.SlotC, atLeast: 30},
 	{side: call.CloseC, to: call.SlotC, atLeast: 5},
 	{side: call.CloseGo, to: call.SlotGo, atLeast: 3.6},
 }

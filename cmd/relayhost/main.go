@@ -8,6 +8,7 @@
 //	relayhost deadletters   see what was given up, and try it again
 //	relayhost journal       check what is kept on disk
 //	relayhost plugin        look into a plugin, try it on events, or swap it
+//	relayhost bench         measure how fast a plugin is in its pipeline
 //	relayhost dev           build a plugin and run it on events, again at each save
 //	relayhost reload        have the running host read its configuration again
 //	relayhost resume        have a halted partition go on
@@ -55,6 +56,7 @@ type app struct {
 	Run         runCommand         `cmd:"" help:"Run the pipelines of a configuration until told to stop."`
 	Check       checkCommand       `cmd:"" help:"Find every fault of a configuration, its certificates and its plugins."`
 	Plugin      pluginCommand      `cmd:"" help:"Look into a plugin, try it on events, or swap it in the running host."`
+	Bench       benchCommand       `cmd:"" help:"Measure how fast a plugin is in its pipeline, with no server."`
 	Dev         devCommand         `cmd:"" help:"Build a plugin from its source and run it on events, again whenever it is saved."`
 	Status      statusCommand      `cmd:"" help:"Show how the running host is, and whether its books balance."`
 	Reload      reloadCommand      `cmd:"" help:"Have the running host read its configuration again."`
