@@ -1,11 +1,12 @@
 # What CI runs, by name. The product itself needs only Go: `go test ./...`.
-.PHONY: check test lint generate plugins wat fuzz crash simulate
+.PHONY: check test lint generate plugins wat fuzz crash simulate bench bench-short bench-guard bench-guests
 
 LINT = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 BUF = go run github.com/bufbuild/buf/cmd/buf@v1.75.0
 FUZZTIME ?= 5s
 ROUNDS ?= 300
 WORLDS ?= 5000
+SOAK ?= 10m
 
 # check is all of CI.
 check:
@@ -18,6 +19,7 @@ lint:
 	test -z "$$(gofmt -l .)" || { gofmt -l .; exit 1; }
 	go vet ./...
 	$(LINT) run
+	cd bench && $(LINT) run
 
 # generate makes the Go code of the .proto files.
 generate:
@@ -43,6 +45,19 @@ crash:
 # simulate runs WORLDS worlds in virtual time.
 simulate:
 	go test ./host -run TestSimulation -timeout 3h -simulations $(WORLDS)
+
+# bench measures all that docs/performance tells, and writes its results there; the
+# memory is watched for SOAK.
+bench:
+	cd bench && go run . -out ../docs/performance -soak $(SOAK)
+
+# bench-short runs each benchmark once, to see that it does.
+bench-short:
+	cd bench && go run . -short
+
+# bench-guard fails if handling a message has become slower beside its peers.
+bench-guard:
+	cd bench && go run ./guard
 
 # bench-guests builds the benchmarks' guests of their C sources, with clang and lld.
 GUEST = clang --target=wasm32 -O3 -nostdlib -ffreestanding -fno-builtin -Wall -Wextra \

@@ -71,7 +71,7 @@ func run(ctx context.Context) (err error) {
 			return fmt.Errorf("%s: %w", part.name, err)
 		}
 	}
-	err = b.results.print(os.Stdout)
+	err = b.results.table(os.Stdout)
 	if *out != "" {
 		err = errors.Join(err, b.results.write(*out))
 	}

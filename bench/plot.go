@@ -3,6 +3,7 @@ package main
 import (
 	"image/color"
 	"path/filepath"
+	"slices"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -49,8 +50,8 @@ func (r *results) plotCalls(dir string) error {
 	p.X.Label.Text = "ns a message"
 	var names []string
 	var values plotter.Values
-	for i := len(r.Sides) - 1; i >= 0; i-- { // the first is the highest
-		names, values = append(names, r.Sides[i].Name), append(values, r.Sides[i].Median)
+	for _, side := range slices.Backward(r.Sides) { // the first is the highest
+		names, values = append(names, side.Name), append(values, side.Median)
 	}
 	bars, err := plotter.NewBarChart(values, vg.Points(14))
 	if err != nil {

@@ -80,8 +80,8 @@ func (r *results) add(one row) {
 	r.Rows = append(r.Rows, one)
 }
 
-// print prints the table.
-func (r *results) print(w io.Writer) error {
+// table prints the rows.
+func (r *results) table(w io.Writer) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(table, "bar\tname\tunit\tours\tother\tratio\twanted\tmet\tnote")
 	for _, one := range r.Rows {

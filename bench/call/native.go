@@ -21,7 +21,7 @@ func Native() Side {
 		if err != nil {
 			panic(err)
 		}
-		name, err := relay.JSON([]byte(event.Data)).Get("person", "first_name").Text()
+		name, err := relay.JSON(event.Data).Get("person", "first_name").Text()
 		if err != nil {
 			panic(err)
 		}

@@ -44,7 +44,7 @@ func run(ctx context.Context) (err error) {
 	if look(sides, rounds) == nil {
 		return nil
 	}
-	fmt.Println("again, and longer:")
+	_, _ = fmt.Fprintln(os.Stdout, "again, and longer:")
 	return look(sides, 2*rounds)
 }
 
@@ -57,7 +57,7 @@ func look(sides []call.Side, rounds int) (err error) {
 		if l.atLeast > 0 {
 			wanted, beyond = fmt.Sprintf("at least %.2f", l.atLeast), ratio < l.atLeast
 		}
-		fmt.Printf("%-45s %6.2f, %s\n", name, ratio, wanted)
+		_, _ = fmt.Fprintf(os.Stdout, "%-45s %6.2f, %s\n", name, ratio, wanted)
 		if beyond {
 			err = errors.Join(err, fmt.Errorf("%s is %.2f, want %s", name, ratio, wanted))
 		}

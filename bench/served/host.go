@@ -54,7 +54,7 @@ func (s *Server) configure(dir string, c Setting) (file string, err error) {
 }
 
 func (s *Server) run(ctx context.Context, file string) (*host, error) {
-	h := &host{process: exec.CommandContext(ctx, s.binary, "--log-level=error", "run", "-c", file), began: time.Now()}
+	h := &host{process: exec.CommandContext(ctx, s.binary, "--log-level=error", "run", "-c", file), began: time.Now()} //nolint:gosec // what Build has built
 	h.process.Stderr = &h.errors
 	h.process.Cancel = func() error { return h.process.Process.Signal(os.Interrupt) }
 	var err error

@@ -55,7 +55,8 @@ func (c *benchCommand) Run(ctx context.Context, p *process) error {
 	if err != nil {
 		return err
 	}
-	if err := (printer{p.out, c.JSON}).print(figures); err != nil {
+	out := printer{p.out, c.JSON}
+	if err := out.print(figures); err != nil {
 		return err
 	}
 	return figures.verdict()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -81,7 +82,7 @@ func (f benchFigures) String() string {
 func (f benchFigures) verdict() error {
 	switch {
 	case f.Events == 0:
-		return fmt.Errorf("no event was handled to its end\nhint: have it run for longer with --duration")
+		return errors.New("no event was handled to its end\nhint: have it run for longer with --duration")
 	case f.Failed > 0:
 		return fmt.Errorf("%d of %d events failed, the first with: %s", f.Failed, f.Events, plugin.Printable(f.Reason, shown))
 	}
