@@ -24,6 +24,10 @@ func (b *bench) calls(ctx context.Context) (err error) {
 		{call.ExtismC, call.SlotC, bar{Number: 4, OfRatio: true, AtLeast: 40}},
 		{call.CloseC, call.SlotC, bar{Number: 4, OfRatio: true, AtLeast: 5}},
 		{call.CloseGo, call.SlotGo, bar{Number: 4, OfRatio: true, AtLeast: 5}},
+		{call.MeteredC, call.FloorC, bar{}},
+		{call.MeteredGo, call.FloorGo, bar{}},
+		{call.SlotC, call.MeteredC, bar{}},
+		{call.SlotGo, call.MeteredGo, bar{}},
 		{call.SlotC, call.NativeGo, bar{}},
 		{call.SlotGo, call.NativeGo, bar{}},
 	} {

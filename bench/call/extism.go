@@ -12,6 +12,9 @@ import (
 // deadline is what a call may take, as relayhost has it by default.
 const deadline = 5 * time.Second
 
+// fuel is what it may use, by default.
+const fuel = 50_000_000_000
+
 // Extism is Extism's Go SDK, in its quickest form, without a timeout: that one
 // would add wazero's own interruption. The plugin gets the same frame and returns
 // the same.

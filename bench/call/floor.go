@@ -4,25 +4,28 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 
 	"github.com/relayhost/relayhost/abi"
+	"github.com/relayhost/relayhost/host/plugin/meter"
 )
 
 // raw is wazero with nothing around it: a function that was looked up once, a
 // buffer that stays, and a copy of the output.
 type raw struct {
-	ctx    context.Context //nolint:containedctx // what a call costs with it is measured
-	engine wazero.Runtime
-	memory api.Memory
-	handle api.Function
-	input  []byte
-	output []byte
-	buffer uint32
-	stack  [2]uint64
+	ctx      context.Context //nolint:containedctx // what a call costs with it is measured
+	engine   wazero.Runtime
+	memory   api.Memory
+	instance api.Module
+	handle   api.Function
+	input    []byte
+	output   []byte
+	buffer   uint32
+	stack    [2]uint64
 }
 
 // Floor is what no host can do without.
@@ -32,6 +35,26 @@ func Floor(ctx context.Context, name string, module []byte) (Side, error) {
 		return Side{}, err
 	}
 	return Side{Name: name, Call: func() { r.call(r.ctx) }, Close: r.close}, nil
+}
+
+// Metered is the floor with the module metered as relayhost does it: what the slot
+// takes beyond it is the host's own.
+func Metered(ctx context.Context, name string, module []byte) (Side, error) {
+	metered, err := meter.Rewrite(module, meter.Limits{})
+	if err != nil {
+		return Side{}, err
+	}
+	gauge := meter.NewGauge(0, new(atomic.Bool))
+	gauge.Start(fuel, deadline) // of what the instance's start takes
+	r, err := newRaw(gauge.Context(ctx), wazero.NewRuntimeConfigCompiler(), metered)
+	if err != nil {
+		return Side{}, err
+	}
+	gauge.Bind(r.instance)
+	return Side{Name: name, Close: r.close, Call: func() {
+		gauge.Start(fuel, deadline)
+		r.call(r.ctx)
+	}}, nil
 }
 
 // CloseOnContextDone is wazero's own way to end a call, with a context for each.
@@ -66,11 +89,14 @@ func (r *raw) start(module []byte) error {
 	if err != nil {
 		return err
 	}
+	if err := meter.Import(r.ctx, r.engine); err != nil {
+		return err
+	}
 	instance, err := r.engine.InstantiateWithConfig(r.ctx, module, wazero.NewModuleConfig().WithStartFunctions("_initialize"))
 	if err != nil {
 		return err
 	}
-	r.memory, r.handle = instance.Memory(), instance.ExportedFunction(abi.ExportHandleMessage)
+	r.instance, r.memory, r.handle = instance, instance.Memory(), instance.ExportedFunction(abi.ExportHandleMessage)
 	pointer, err := instance.ExportedFunction(abi.ExportBuffer).Call(r.ctx, uint64(len(r.input)))
 	if err == nil {
 		r.buffer = uint32(pointer[0])
