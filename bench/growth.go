@@ -32,12 +32,12 @@ func (b *bench) grow(ctx context.Context, c curve, xs []int, shape func(x int) f
 }
 
 func (b *bench) keys(ctx context.Context) error {
-	return b.grow(ctx, curve{Name: "batch-keys", X: "batch keys", Y: "events/s"}, []int{1, 10, 100, 1000, 10_000},
+	return b.grow(ctx, curve{Name: "batch-keys", Title: "More batch keys", X: "batch keys", Y: "events/s"}, []int{1, 10, 100, 300, 1000, 3000, 10_000},
 		func(x int) flow.Shape { return flow.Shape{Module: guests.C, MaxDemand: demand, Keys: x} })
 }
 
 func (b *bench) payloads(ctx context.Context) error {
-	return b.grow(ctx, curve{Name: "payload", X: "bytes of an event's data", Y: "events/s"}, []int{100, 1000, 10_000, 100_000},
+	return b.grow(ctx, curve{Name: "payload", Title: "Larger events", X: "bytes of an event's data", Y: "events/s"}, []int{100, 1000, 10_000, 100_000},
 		func(x int) flow.Shape { return flow.Shape{Module: guests.C, MaxDemand: demand, Data: payload(x)} })
 }
 
@@ -48,6 +48,6 @@ func payload(size int) string {
 }
 
 func (b *bench) pipelines(ctx context.Context) error {
-	return b.grow(ctx, curve{Name: "pipelines", X: "pipelines at a time", Y: "events/s together"}, []int{1, 10, 100, 1000},
+	return b.grow(ctx, curve{Name: "pipelines", Title: "More pipelines", X: "pipelines at a time", Y: "events/s together"}, []int{1, 10, 100, 1000},
 		func(x int) flow.Shape { return flow.Shape{Module: guests.C, Pipelines: x} })
 }

@@ -57,9 +57,13 @@ func run(ctx context.Context) (err error) {
 	out := flag.String("out", "", "write results.json and the plots into this folder")
 	flag.StringVar(&b.root, "root", "..", "the repository's folder")
 	flag.DurationVar(&b.soak, "soak", time.Minute, "how long the memory is watched under full load")
+	from := flag.String("from", "", "take this results.json instead of measuring: to draw the plots anew")
 	flag.Parse()
 	if *short {
 		b.rounds, b.turn, b.length, b.events, b.idle, b.soak = 1, time.Millisecond, 100*time.Millisecond, 2000, 10, time.Second
+	}
+	if *from != "" {
+		return errors.Join(b.results.read(*from), b.results.write(*out))
 	}
 	b.results.start()
 	for _, part := range parts {

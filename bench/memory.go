@@ -25,7 +25,7 @@ func (b *bench) steady(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, engine.Close(ctx)) }()
-	c := curve{Name: "steady-memory", X: "seconds", Y: "MiB resident"}
+	c := curve{Name: "steady-memory", Title: "Memory under full load", X: "seconds", Y: "MiB resident"}
 	done := make(chan error, 1)
 	began := time.Now()
 	go func() {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -57,6 +58,7 @@ type bar struct {
 // curve is how a figure grows with another.
 type curve struct {
 	Name   string  `json:"name"`
+	Title  string  `json:"title"`
 	X      string  `json:"x"`
 	Y      string  `json:"y"`
 	Points []point `json:"points"`
@@ -138,7 +140,16 @@ func thousands(digits string) string {
 	return digits
 }
 
-// write writes results.json and the plots.
+// read reads a results.json.
+func (r *results) read(file string) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(text, r)
+}
+
+// write writes results.json, results.md and the plots.
 func (r *results) write(dir string) error {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return err
@@ -147,8 +158,42 @@ func (r *results) write(dir string) error {
 	if err == nil {
 		err = os.WriteFile(filepath.Join(dir, "results.json"), append(text, '\n'), 0o600)
 	}
+	err = errors.Join(err, os.WriteFile(filepath.Join(dir, "results.md"), r.markdown(), 0o600))
 	for _, c := range r.Curves {
 		err = errors.Join(err, c.plot(dir))
 	}
 	return errors.Join(err, r.plotCalls(dir))
+}
+
+// markdown is the results for people.
+func (r *results) markdown() []byte {
+	var text bytes.Buffer
+	line := func(format string, args ...any) { _, _ = fmt.Fprintf(&text, format+"\n", args...) }
+	line("# Results\n\nWritten by `make bench` at %s on %s with %d processors, %s.\n", r.At.Format(time.DateTime), r.System, r.CPUs, r.Go)
+	line("| bar | what | unit | ours | other | ratio | wanted | met | note |\n|---|---|---|---|---|---|---|---|---|")
+	for _, one := range r.Rows {
+		line("| %s | %s | %s | %s | %s | %s | %s | %s | %s |", blank(float64(one.Bar.Number)), one.Name, one.Unit,
+			number(one.Ours), blank(one.Other), blank(one.Ratio), one.Bar, one.verdict(), one.Note)
+	}
+	line("\n## A message's call\n\n![](calls.svg)\n\n| side | ns, median | ns, least | allocations |\n|---|---|---|---|")
+	for _, s := range r.Sides {
+		line("| %s | %s | %s | %s |", s.Name, number(s.Median), number(s.Min), number(s.Allocations))
+	}
+	for _, c := range r.Curves {
+		line("\n## %s\n\n![](%s.svg)\n\n| %s | %s |\n|---|---|", c.Title, c.Name, c.X, c.Y)
+		for _, p := range c.thin() {
+			line("| %s | %s |", number(p.X), number(p.Y))
+		}
+	}
+	return text.Bytes()
+}
+
+// thin is about ten of a curve's points, the first among them.
+func (c curve) thin() (points []point) {
+	const wanted = 10
+	step := max(1, len(c.Points)/wanted)
+	for i := 0; i < len(c.Points); i += step {
+		points = append(points, c.Points[i])
+	}
+	return points
 }
