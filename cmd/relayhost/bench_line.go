@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/relayhost/relayhost/abi"
 	"github.com/relayhost/relayhost/host/message"
 	"github.com/relayhost/relayhost/host/pipeline"
 	"github.com/relayhost/relayhost/host/plugin"
@@ -30,6 +29,9 @@ type benchLine struct {
 	mu       sync.Mutex
 	handlers []*benchHandler
 }
+
+// The calls that a plugin may do without.
+const exportPrepare, exportFailed = "prepare_messages", "handle_failed"
 
 func newBenchLine(p *plugin.Plugin, events []*message.Message) *benchLine {
 	return &benchLine{plugin: p, events: events}
@@ -74,7 +76,7 @@ func mallocs() uint64 {
 }
 
 func (b *benchLine) NewHandler(ctx context.Context, stage pipeline.Stage) (pipeline.Handler, error) {
-	if stage == pipeline.Failures && !b.plugin.Exports(abi.ExportFailed) {
+	if stage == pipeline.Failures && !b.plugin.Exports(exportFailed) {
 		return nil, nil
 	}
 	slot, err := b.plugin.NewSlot(ctx)
@@ -90,7 +92,7 @@ func (b *benchLine) NewHandler(ctx context.Context, stage pipeline.Stage) (pipel
 
 func (b *benchLine) Callbacks() pipeline.Callbacks {
 	return pipeline.Callbacks{
-		PrepareMessages: b.plugin.Exports(abi.ExportPrepare), HandleFailed: b.plugin.Exports(abi.ExportFailed),
+		PrepareMessages: b.plugin.Exports(exportPrepare), HandleFailed: b.plugin.Exports(exportFailed),
 	}
 }
 
