@@ -66,6 +66,9 @@ func put(t testing.TB, path string, content []byte) {
 	}
 }
 
+// users is how many keys the events have.
+const users = 50
+
 // works is a site with a wilful plugin, and a host that can be told what to do.
 type works struct {
 	*site
@@ -78,6 +81,8 @@ type works struct {
 
 	mu   sync.Mutex
 	text string // of the configuration, behind the pipeline's plugin
+	top  string // of the pipeline, before its tables
+	rest string // behind the pipeline
 }
 
 // worksBatches has one record for a few events, so that nothing waits long.
@@ -90,11 +95,19 @@ concurrency = 2
 // newWorks has version 1, good, live.
 func newWorks(t *testing.T, more string) *works {
 	t.Helper()
-	w := &works{site: newSite(t), text: more + worksBatches}
+	w := prepareWorks(t, more)
+	w.up()
+	return w
+}
+
+// prepareWorks has no host yet.
+func prepareWorks(t *testing.T, more string) *works {
+	t.Helper()
+	w := &works{site: newSite(t)}
+	w.configure(more)
 	w.module = filepath.Join(w.dir, "upcase.wasm")
 	w.conn = w.dial(w.producer)
 	put(t, w.module, wilful(t, 1, behaviour{}))
-	w.up()
 	return w
 }
 
@@ -146,7 +159,7 @@ func (w *works) load() *config.Config {
 func (w *works) parse() (*config.Config, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	c, err := config.Parse(filepath.Join(w.dir, "relayhost.toml"), []byte(w.toml("users", "upcase.wasm", w.text)))
+	c, err := config.Parse(filepath.Join(w.dir, "relayhost.toml"), []byte(w.rest+w.toml("users", "upcase.wasm", w.text)))
 	if err == nil {
 		c.CacheDir = cacheDir
 	}
@@ -158,6 +171,7 @@ func (w *works) toml(name, module, more string) string {
 	return fmt.Sprintf(`[[pipeline]]
 name = %q
 shutdown = "20s"
+%s
 [pipeline.producer]
 type = "eventrelay"
 destination_id = %q
@@ -170,14 +184,14 @@ pull_interval = "10ms"
 [pipeline.plugin]
 module = %q
 %s
-`, name, w.destination, w.site.port, w.consumer, module, more)
+`, name, w.top, w.destination, w.site.port, w.consumer, module, more)
 }
 
 // configure has the next parse find another configuration.
 func (w *works) configure(more string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.text = more
+	w.text = more + worksBatches
 }
 
 // send publishes n events, each with a number of its own.
@@ -190,7 +204,7 @@ func (w *works) trySend(n int) error {
 	events := make([]*pb.NewEvent, n)
 	for i := range events {
 		events[i] = &pb.NewEvent{
-			Name: "user.created", Source: "MyApp", UserKey: fmt.Sprint("user", w.next%7),
+			Name: "user.created", Source: "MyApp", UserKey: fmt.Sprint("user", w.next%users),
 			Data: fmt.Sprintf(`{"n":"n%05d"}`, w.next),
 		}
 		w.next++
@@ -278,6 +292,12 @@ func (w *works) plugin() control.Plugin {
 	p, err := w.client.Plugin(w.t.Context(), "users")
 	must(w.t, err)
 	return p
+}
+
+// digestOf is the digest of a good version.
+func digestOf(t testing.TB, n int) string {
+	t.Helper()
+	return plugin.Digest(wilful(t, n, behaviour{}))
 }
 
 // live waits until a version is.

@@ -28,6 +28,7 @@ func (r *rollouts) try(ctx context.Context, p *proposal, loaded *plugin.Plugin) 
 	if err := r.deployment.Try(ctx, loaded, plugin.TrialOptions{Share: c.Share / 100, Shadow: shadow}, r.stage); err != nil {
 		return r.failure(ctx, errors.Join(err, loaded.Close(context.WithoutCancel(ctx))))
 	}
+	r.look(c, time.Now()) // so that there are figures whenever it is seen to be on trial
 	r.stage(c.Mode)
 	r.log.Info("plugin version is on trial", "mode", c.Mode, "share", fmt.Sprintf("%g%%", c.Share), "window", c.Window, "digest", message.ShortDigest(p.digest))
 	v := r.watchTrial(ctx, c)
