@@ -38,21 +38,26 @@
         (local.set $out (i32.add (local.get $out) (i32.const 4)))
         (local.set $index (i32.add (local.get $index) (i32.const 1)))
         (br $next)))
-    ;; The record: 12, its length in a varint of three bytes, the tag, the frame.
+    ;; The record, with its data: the tag, and the frame.
     (local.set $size (i32.add (local.get $len) (i32.const 8)))
-    (i32.store (local.get $out)
+    (call $field (local.get $out) (i32.const 0x12) (i32.add (local.get $size) (i32.const 4)))
+    (call $field (i32.add (local.get $out) (i32.const 4)) (i32.const 0x0a) (local.get $size))
+    (i64.store (i32.add (local.get $out) (i32.const 8)) (i64.load (i32.const 18)))
+    (memory.copy (i32.add (local.get $out) (i32.const 16)) (local.get $ptr) (local.get $len))
+    (i64.or
+      (i64.const 0x0002000000000000)
+      (i64.extend_i32_u (i32.sub (i32.add (local.get $out) (i32.add (local.get $size) (i32.const 8))) (i32.const 131072)))))
+
+  ;; Writes a field's key and length, in a varint of three bytes.
+  (func $field (param $at i32) (param $key i32) (param $size i32)
+    (i32.store (local.get $at)
       (i32.or
         (i32.or
-          (i32.const 0x00808012)
+          (i32.or (i32.const 0x00808000) (local.get $key))
           (i32.shl (i32.and (local.get $size) (i32.const 127)) (i32.const 8)))
         (i32.or
           (i32.shl (i32.and (i32.shr_u (local.get $size) (i32.const 7)) (i32.const 127)) (i32.const 16))
-          (i32.shl (i32.shr_u (local.get $size) (i32.const 14)) (i32.const 24)))))
-    (i64.store (i32.add (local.get $out) (i32.const 4)) (i64.load (i32.const 18)))
-    (memory.copy (i32.add (local.get $out) (i32.const 12)) (local.get $ptr) (local.get $len))
-    (i64.or
-      (i64.const 0x0002000000000000)
-      (i64.extend_i32_u (i32.sub (i32.add (local.get $out) (i32.add (local.get $size) (i32.const 4))) (i32.const 131072)))))
+          (i32.shl (i32.shr_u (local.get $size) (i32.const 14)) (i32.const 24))))))
 
   ;; Returns the address after the varint at $ptr, and its value.
   (func $varint (param $ptr i32) (result i32 i32)
