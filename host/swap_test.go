@@ -1,8 +1,10 @@
 package host_test
 
 import (
+	"bytes"
 	"flag"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -44,6 +46,9 @@ func TestSwaps(t *testing.T) {
 	t.Logf("before: %+v", before)
 	t.Logf("after:  %+v", after)
 	after.compare(t, before)
+	if f.log.String() != "" {
+		t.Errorf("logged:\n%.2000s", f.log)
+	}
 }
 
 // swapTo swaps n times, from a version on.
@@ -108,4 +113,69 @@ func (u usage) compare(t *testing.T, before usage) {
 	if u.heap > before.heap+4<<20 || u.resident > before.resident+32<<20 {
 		t.Errorf("memory grew: %+v, before: %+v", u, before)
 	}
+}
+
+// A file that is broken, in whatever way, changes nothing while events flow, and
+// nothing is left of it.
+func TestSwapsToBrokenFiles(t *testing.T) {
+	f := newFlow(t, plugin.Options{})
+	f.settings.Limits = plugin.Limits{
+		MemoryPages: 64,
+		Start:       plugin.Limit{Deadline: 100 * time.Millisecond}, Configure: plugin.Limit{Deadline: 100 * time.Millisecond},
+	}
+	files := brokenFiles(t)
+	f.breakAll(files) // what is made once is made
+	before := f.usage()
+	f.breakAll(files)
+	after := f.usage()
+	if got := f.Live().Digest(); got != plugin.Digest(tagged(t, 0)) {
+		t.Errorf("live is %s", got)
+	}
+	f.end()
+	after.compare(t, before)
+}
+
+func (f *flow) breakAll(files map[string][]byte) {
+	f.t.Helper()
+	for name, file := range files {
+		_, before := f.source.count()
+		f.settings.NeedBatch = !strings.HasPrefix(name, "hostile") // those have none
+		if err := f.swap(file); err == nil {
+			f.t.Errorf("%s is live", name)
+		}
+		for began := time.Now(); ; time.Sleep(time.Millisecond) {
+			if _, now := f.source.count(); now > before {
+				break
+			}
+			if time.Since(began) > 10*time.Second {
+				f.t.Fatalf("%s: no events flow", name)
+			}
+		}
+	}
+}
+
+// brokenFiles are files that no version can be made of.
+func brokenFiles(t *testing.T) map[string][]byte {
+	t.Helper()
+	good := tagged(t, 1)
+	files := map[string][]byte{
+		"empty": {}, "no module": []byte("#!/bin/sh\n"),
+		"wrong ABI":       bytes.Replace(good, []byte("relay_abi_v1"), []byte("relay_abi_v9"), 1),
+		"no handle_batch": bytes.Replace(good, []byte("handle_batch"), []byte("handle_botch"), 1),
+	}
+	for n := 1; n < len(good); n += len(good) / 10 {
+		files["truncated to "+strconv.Itoa(n)] = good[:n]
+	}
+	for _, kind := range []string{"start", "initialize", "configure", "import", "export", "index", "memory_of", "table_of", "data"} {
+		found, err := filepath.Glob("plugin/testdata/hostile/" + kind + "_*.wasm")
+		if err != nil || len(found) == 0 {
+			t.Fatal(kind, err)
+		}
+		for _, path := range found {
+			if files["hostile "+path], err = os.ReadFile(path); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return files
 }
