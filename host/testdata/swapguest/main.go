@@ -10,6 +10,8 @@ import (
 	relay "github.com/relayhost/relayhost/pdk/go"
 )
 
+var word = regexp.MustCompile(`\pL+`)
+
 type person struct {
 	Name string `json:"name"`
 }
