@@ -93,12 +93,13 @@ func (scripted) Status(context.Context) (control.Status, error) {
 		Running: true, Version: "0.2.0", PID: 4711, Started: time.Date(2026, 11, 25, 9, 30, 0, 0, time.UTC),
 		Pipelines: []control.Pipeline{
 			{
-				Name: "users", Phase: "running", Received: 120_310, Recovered: 12,
+				Name: "users", Phase: "running", Plugin: "3c9d1f0a77b2e1", Received: 120_310, Recovered: 12,
 				Settled: map[string]int64{"ok": 120_262, "handler": 40, "trap": 1}, InFlight: 7, DeadLettered: 38, Dropped: 3,
 				Waiting: map[string]int{"default": 5}, Retries: 1, Kept: &control.Kept{Unsettled: 7, UnsettledBytes: 2100, DeadLetters: 38},
 			},
 			{
-				Name: "audit", Phase: "running", Received: 500, Settled: map[string]int64{"ok": 500},
+				Name: "audit", Phase: "running", Plugin: "d64a0c55f19be2",
+				PluginState: &control.PluginState{Stage: "canary", Candidate: "70e2b8c41d9a05"}, Received: 500, Settled: map[string]int64{"ok": 500},
 				Lag: new(int64(12)), Cursor: new(int64(88_412)), Kept: &control.Kept{},
 			},
 		},
