@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -99,10 +100,11 @@ func measuresText(m control.Measures) string {
 }
 
 func (t *table) versions(all []control.Version) {
-	t.row("VERSION", "STATE", "SEEN", "LIVE", "SIZE", "SOURCE")
+	t.row("VERSION", "STATE", "SEEN", "LIVE", "SIZE", "SOURCE", "REASON")
 	for _, v := range all {
-		t.row(shortDigest(v.Digest), strings.ReplaceAll(v.State, "_", " ")+because(v.Reason), instant(v.Seen), instant(v.Live),
-			sizeText(v.Size), plugin.Printable(v.Source, nameShown))
+		reason, _, _ := strings.Cut(v.Reason, "\n")
+		t.row(shortDigest(v.Digest), strings.ReplaceAll(v.State, "_", " "), instant(v.Seen), instant(v.Live),
+			sizeText(v.Size), plugin.Printable(v.Source, nameShown), cmp.Or(plugin.Printable(reason, shown), "-"))
 	}
 }
 

@@ -276,9 +276,9 @@ candidate  no messages yet
 compared   10, of which 1 differ; 2 skipped
 differs    event e1 in data, batcher
 
-VERSION       STATE                    SEEN                  LIVE                  SIZE      SOURCE
-0a0a0a0a0a0a  rolled back: two\nlines  2026-11-25T09:30:00Z  -                     1 B       a\nb
-9f9f9f9f9f9f  live                     2026-11-25T09:30:00Z  2026-11-25T09:30:01Z  20.0 KiB  upcase.wasm
+VERSION       STATE        SEEN                  LIVE                  SIZE      SOURCE       REASON
+0a0a0a0a0a0a  rolled back  2026-11-25T09:30:00Z  -                     1 B       a\nb         two
+9f9f9f9f9f9f  live         2026-11-25T09:30:00Z  2026-11-25T09:30:01Z  20.0 KiB  upcase.wasm  -
 `
 	if status, out, stderr := commanded("plugin", "history", "users"); status != 0 || out != want {
 		t.Errorf("status %d, %s\n%s\nwant\n%s", status, stderr, out, want)
