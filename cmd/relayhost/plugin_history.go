@@ -64,11 +64,11 @@ func (t *table) rollout(r *control.Rollout) {
 		state = resultText(r.Result)
 	}
 	t.row("rollout", fmt.Sprintf("%d, %s: %s%s", r.Number, versionText(r.Source, r.Digest), state, because(r.Error)))
+	if r.Trying() {
+		t.row("trial", r.Stage+trialEnd(r))
+	}
 	if r.Trial == nil {
 		return
-	}
-	if r.Trying() {
-		t.row("trial", r.Stage+trialEnd(r.Trial))
 	}
 	t.row("live", measuresText(r.Trial.Live))
 	t.row("candidate", measuresText(r.Trial.Candidate))

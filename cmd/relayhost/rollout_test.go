@@ -141,7 +141,7 @@ func TestRolloutIsFollowed(t *testing.T) {
 		},
 		"superseded":       {"swap users v2.wasm", []control.Rollout{step("test", "superseded", "")}, false, 1, `"users": superseded: v2.wasm`},
 		"long superseded":  {"swap users v2.wasm", []control.Rollout{newer}, false, 1, "superseded by rollout 8, of v3.wasm (999999999999)"},
-		"trial":            {"swap users v2.wasm", canary, false, 0, "users: canary\nusers: the trial has begun, and lasts until it is told"},
+		"trial":            {"swap users v2.wasm", canary, false, 0, "users: canary\nusers: the trial has begun, and lasts as long as the window"},
 		"trial, waited":    {"swap --wait users v2.wasm", canary, false, 0, "users: canary\nusers: switch\nusers: live"},
 		"trial, worse":     {"swap --wait users v2.wasm", back, false, 1, "rolled back: v2.wasm (0a0a0a0a0a0a): 12 % failures"},
 		"promote":          {"promote users", canary, true, 0, "users: switch\nusers: live"},
