@@ -85,7 +85,13 @@ func because(reason string) string {
 	if reason == "" {
 		return ""
 	}
-	return ": " + plugin.Printable(reason, shown)
+	return ": " + firstLine(reason)
+}
+
+// firstLine is a reason without its hint.
+func firstLine(reason string) string {
+	line, _, _ := strings.Cut(reason, "\n")
+	return plugin.Printable(line, shown)
 }
 
 // measuresText has what is comparable, a message's share of each.
@@ -102,9 +108,8 @@ func measuresText(m control.Measures) string {
 func (t *table) versions(all []control.Version) {
 	t.row("VERSION", "STATE", "SEEN", "LIVE", "SIZE", "SOURCE", "REASON")
 	for _, v := range all {
-		reason, _, _ := strings.Cut(v.Reason, "\n")
 		t.row(shortDigest(v.Digest), strings.ReplaceAll(v.State, "_", " "), instant(v.Seen), instant(v.Live),
-			sizeText(v.Size), plugin.Printable(v.Source, nameShown), cmp.Or(plugin.Printable(reason, shown), "-"))
+			sizeText(v.Size), plugin.Printable(v.Source, nameShown), cmp.Or(firstLine(v.Reason), "-"))
 	}
 }
 
