@@ -2,6 +2,7 @@ package host
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -36,11 +37,22 @@ type proposal struct {
 	// watched: nobody asked for it but the file at its place, so that what was
 	// refused before is not tried again.
 	watched bool
+	// instead is the digest of the file at its place that this one, which somebody
+	// asked for, has superseded.
+	instead string
 	// back: it was live before, and goes live at once; the one that is live now is
 	// noted as worse.
 	back bool
+	// kept: it was live before, and has shown its signature then.
+	kept bool
 	// loaded is the plugin, if that has been done already.
 	loaded *plugin.Plugin
+}
+
+// same reports whether the two are one file that would be looked at alike.
+func (p *proposal) same(other *proposal) bool {
+	return other != nil && p.digest == other.digest && bytes.Equal(p.signature, other.signature) &&
+		fingerprint(p.config) == fingerprint(other.config) && p.config.Plugin.Rollout == other.config.Plugin.Rollout
 }
 
 // rollouts brings new versions of a pipeline's plugin to life, one at a time. Of
@@ -53,46 +65,73 @@ type rollouts struct {
 	asked      chan struct{}
 	verdicts   chan verdict // of an operator, about the trial
 
-	mu      sync.Mutex
-	config  config.Pipeline
-	next    *proposal
-	number  int64
-	now     control.Rollout // the one that runs, or the last one
-	trial   *control.Trial
-	running bool
-	settled bool // the one that runs can be superseded no more
-	cancel  context.CancelCauseFunc
-	results map[string]int64
-	changed chan struct{} // closed when config is another one
+	mu       sync.Mutex
+	config   config.Pipeline // what every later proposal is made with
+	changed  chan struct{}   // closed when config is another one
+	settings string          // the fingerprint of the live version's
+	next     *proposal
+	number   int64
+	current  *proposal       // the one that runs
+	now      control.Rollout // the same for those who ask, or the last one
+	trial    *control.Trial
+	settled  bool // the one that runs can be superseded no more
+	cancel   context.CancelCauseFunc
+	results  map[string]int64
+	over     bool // nothing is proposed any more
 }
 
-var errSuperseded = errors.New("a newer version has come")
+var (
+	errSuperseded = errors.New("a newer version has come")
+	errOver       = errors.New("the pipeline has ended")
+)
 
 func newRollouts(engine *plugin.Engine, d *plugin.Deployment, h *versions.History, c config.Pipeline, log *slog.Logger) *rollouts {
 	return &rollouts{
-		engine: engine, deployment: d, history: h, config: c, log: log,
+		engine: engine, deployment: d, history: h, config: c, settings: fingerprint(c), log: log,
 		asked: make(chan struct{}, 1), verdicts: make(chan verdict), results: map[string]int64{}, changed: make(chan struct{}),
 	}
 }
 
 // propose has a version go live as soon as it can be, instead of any that waits
-// or is on its way. It returns its number.
-func (r *rollouts) propose(p *proposal) int64 {
+// or is on its way, and owns it. It returns its number. The error is that the
+// pipeline has ended.
+func (r *rollouts) propose(p *proposal) (int64, error) {
 	p.digest = digestOf(p.file)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.over {
+		r.forget(p)
+		return 0, errOver
+	}
+	if p.watched && p.loaded == nil && (p.same(r.next) || r.next == nil && p.same(r.current)) {
+		return 0, nil // it is on its way
+	}
 	r.number++
 	p.number = r.number
+	for _, other := range []*proposal{r.current, r.next} {
+		if other != nil && !p.watched {
+			p.instead = cmp.Or(other.fileAtPlace(), p.instead)
+		}
+	}
 	r.forget(r.next)
 	r.next = p
-	if r.running && !r.settled {
+	if r.current != nil && !r.settled {
 		r.cancel(errSuperseded)
 	}
 	select {
 	case r.asked <- struct{}{}:
 	default:
 	}
-	return p.number
+	return p.number, nil
+}
+
+// fileAtPlace is the digest of the file at the plugin's place, as far as the
+// proposal knows of it.
+func (p *proposal) fileAtPlace() string {
+	if p.watched {
+		return p.digest
+	}
+	return p.instead
 }
 
 // forget counts a version that never came to be looked at.
@@ -111,18 +150,23 @@ func (r *rollouts) run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			r.forget(r.next)
-			r.next = nil
+			r.end()
 			return
 		case <-r.asked:
 		}
 		if p, cancellable := r.begin(ctx); p != nil {
 			result, err := r.roll(cancellable, p)
-			r.end(p, result, err)
+			r.conclude(p, result, err)
 		}
 	}
+}
+
+// end has nothing be proposed any more.
+func (r *rollouts) end() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.forget(r.next)
+	r.next, r.over = nil, true
 }
 
 // begin takes the proposal that waits.
@@ -133,7 +177,7 @@ func (r *rollouts) begin(ctx context.Context) (*proposal, context.Context) {
 	if p == nil {
 		return nil, nil
 	}
-	r.next, r.running, r.settled, r.trial = nil, true, false, nil
+	r.next, r.current, r.settled, r.trial = nil, p, false, nil
 	ctx, r.cancel = context.WithCancelCause(ctx)
 	mode := p.config.Plugin.Rollout.Mode
 	if p.back {
@@ -198,17 +242,21 @@ func (r *rollouts) roll(ctx context.Context, p *proposal) (result string, err er
 
 // failure is what becomes of a version that did not go live.
 func (r *rollouts) failure(ctx context.Context, err error) (string, error) {
-	if cause := context.Cause(ctx); cause != nil {
-		return control.ResultSuperseded, cause
+	switch cause := context.Cause(ctx); {
+	case cause == nil:
+		return control.ResultRefused, err
+	case errors.Is(cause, errSuperseded):
+		return control.ResultSuperseded, errSuperseded
+	default:
+		return control.ResultSuperseded, errOver
 	}
-	return control.ResultRefused, err
 }
 
 // isLive reports whether a version is live already, with the same settings.
 func (r *rollouts) isLive(p *proposal) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return p.digest == r.deployment.Live().Digest() && fingerprint(p.config) == fingerprint(r.config)
+	return p.digest == r.deployment.Live().Digest() && fingerprint(p.config) == r.settings
 }
 
 // build does all that can be done beside the live version.
@@ -237,7 +285,7 @@ func (r *rollouts) build(ctx context.Context, p *proposal, told func(stage strin
 
 // admit looks at where a version comes from, and whether it was refused before.
 func (r *rollouts) admit(p *proposal) error {
-	if err := provenanceOf(p.config, p.file, p.signature, p.back); err != nil {
+	if err := provenanceOf(p.config, p.file, p.signature, p.kept); err != nil {
 		return err
 	}
 	if !p.watched {
@@ -305,8 +353,8 @@ func examplesOf(file []byte) ([]*message.Message, error) {
 	return trial.Messages(events)
 }
 
-// end notes what became of a rollout: in one line, and where it is kept.
-func (r *rollouts) end(p *proposal, result string, err error) {
+// conclude notes what became of a rollout: in one line, and where it is kept.
+func (r *rollouts) conclude(p *proposal, result string, err error) {
 	v := versions.Version{
 		Digest: p.digest, Size: len(p.file), Source: p.source, Settings: fingerprint(p.config), Seen: r.now.Began,
 	}
@@ -337,13 +385,16 @@ func (r *rollouts) end(p *proposal, result string, err error) {
 	default:
 		log.Info("plugin version is given up", "live", live, "why", err)
 	}
-	if p.watched && stranger == nil && result != control.ResultSuperseded {
-		kept = errors.Join(kept, r.history.Consider(p.digest))
+	if place := p.fileAtPlace(); place != "" && stranger == nil && (result == control.ResultLive || p.watched && result != control.ResultSuperseded) {
+		kept = errors.Join(kept, r.history.Consider(place))
 	}
 	if kept != nil {
 		log.Error("what became of a version could not be kept: the next start may not know of it", "error", kept)
 	}
 	r.note(p, result, err)
+	if !p.watched && p.instead != "" && result != control.ResultLive && result != control.ResultSuperseded {
+		r.lookAgain() // what it has superseded may be better
+	}
 }
 
 // wentBack notes that the version which was live before p is worse.
@@ -360,7 +411,7 @@ func (r *rollouts) wentBack(p *proposal) error {
 func (r *rollouts) note(p *proposal, result string, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.running = false
+	r.current = nil
 	r.cancel(nil)
 	r.now.Stage, r.now.Result, r.now.Ended, r.now.Trial = stageDone, result, time.Now(), r.trial
 	if err != nil {
@@ -368,7 +419,7 @@ func (r *rollouts) note(p *proposal, result string, err error) {
 	}
 	r.results[result]++
 	if result == control.ResultLive {
-		r.configure(p.config)
+		r.settings = fingerprint(p.config)
 	}
 }
 
@@ -411,7 +462,7 @@ func digestOf(file []byte) string {
 func (r *rollouts) counts() (results map[string]int64, stage string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.running {
+	if r.current != nil {
 		stage = r.now.Stage
 	}
 	return maps.Clone(r.results), stage

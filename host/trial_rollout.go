@@ -8,6 +8,7 @@ import (
 
 	"github.com/relayhost/relayhost/host/config"
 	"github.com/relayhost/relayhost/host/control"
+	"github.com/relayhost/relayhost/host/message"
 	"github.com/relayhost/relayhost/host/plugin"
 )
 
@@ -28,21 +29,26 @@ func (r *rollouts) try(ctx context.Context, p *proposal, loaded *plugin.Plugin) 
 		return r.failure(ctx, errors.Join(err, loaded.Close(context.WithoutCancel(ctx))))
 	}
 	r.stage(c.Mode)
-	r.log.Info("plugin version is on trial", "mode", c.Mode, "share", fmt.Sprintf("%g%%", c.Share), "window", c.Window, "digest", p.digest[:12])
+	r.log.Info("plugin version is on trial", "mode", c.Mode, "share", fmt.Sprintf("%g%%", c.Share), "window", c.Window, "digest", message.ShortDigest(p.digest))
 	v := r.watchTrial(ctx, c)
 	if v == nil { // superseded, or the host ends
 		if errors.Is(context.Cause(ctx), errSuperseded) {
 			err = r.deployment.Drop(ctx)
 		}
-		return control.ResultSuperseded, errors.Join(context.Cause(ctx), err)
+		result, cause := r.failure(ctx, nil)
+		return result, errors.Join(cause, err)
 	}
 	if !v.promote {
 		return control.ResultRolledBack, errors.Join(errors.New(v.reason), r.deployment.Drop(ctx))
 	}
-	if err := r.deployment.Promote(ctx, r.stage); err != nil {
-		return control.ResultRolledBack, errors.Join(err, r.deployment.Drop(ctx))
+	if err = r.deployment.Promote(ctx, r.stage); err == nil {
+		return control.ResultLive, nil
 	}
-	return control.ResultLive, nil
+	err = errors.Join(err, r.deployment.Drop(ctx))
+	if ctx.Err() != nil {
+		return r.failure(ctx, err)
+	}
+	return control.ResultRolledBack, err
 }
 
 // watchTrial looks at a trial until it is decided; nil if ctx ends first.
@@ -143,7 +149,7 @@ func perMessage(total float64, m *plugin.Measures) float64 { return total / floa
 // none does.
 func (r *rollouts) decide(ctx context.Context, v verdict) (int64, bool) {
 	r.mu.Lock()
-	trying, number := r.running && r.now.Trying(), r.now.Number
+	trying, number := r.current != nil && r.now.Trying(), r.now.Number
 	r.mu.Unlock()
 	if !trying {
 		return 0, false
