@@ -1,11 +1,12 @@
 # What CI runs, by name. The product itself needs only Go: `go test ./...`.
-.PHONY: check test lint generate plugins wat fuzz crash simulate
+.PHONY: check test lint generate plugins wat fuzz crash simulate swaps
 
 LINT = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 BUF = go run github.com/bufbuild/buf/cmd/buf@v1.75.0
 FUZZTIME ?= 5s
 ROUNDS ?= 300
 WORLDS ?= 5000
+SWAPS ?= 10000
 
 # check is all of CI.
 check:
@@ -43,3 +44,7 @@ crash:
 # simulate runs WORLDS worlds in virtual time.
 simulate:
 	go test ./host -run TestSimulation -timeout 3h -simulations $(WORLDS)
+
+# swaps changes a plugin SWAPS times under load.
+swaps:
+	go test ./host -run 'TestSwaps$$' -v -timeout 3h -swaps $(SWAPS)

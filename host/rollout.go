@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -322,7 +323,7 @@ func rehearse(ctx context.Context, p *plugin.Plugin, file []byte, recent []*mess
 	if err != nil {
 		return err
 	}
-	messages := append(examples, recent...)
+	messages := slices.Concat(examples, recent)
 	outcomes, err := p.Rehearse(ctx, messages)
 	if err != nil || ctx.Err() != nil {
 		return errors.Join(err, ctx.Err())

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net"
@@ -34,6 +35,7 @@ func TestMain(m *testing.M) {
 // The guests of testdata/guests are in each script's folder.
 //
 //	upcase FILE          writes the plugin upcase
+//	upcase FILE OLD NEW  writes it with another text of that length in it
 //	await FILE TEXT      waits until the file has the text
 //	bury DIR             fills a journal with what standard input says
 //	freeport VAR         sets VAR to a port that nobody listens on
@@ -77,7 +79,11 @@ func sourceDir(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func writeUpcase() {
-	if err := os.WriteFile(os.Args[1], plugins.Upcase, 0o600); err != nil {
+	module := plugins.Upcase
+	if len(os.Args) == 4 && len(os.Args[2]) == len(os.Args[3]) {
+		module = bytes.ReplaceAll(module, []byte(os.Args[2]), []byte(os.Args[3]))
+	}
+	if err := os.WriteFile(os.Args[1], module, 0o600); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

@@ -212,7 +212,7 @@ func (p *Plugin) takeFirst() *Slot {
 }
 
 func (p *Plugin) newSlot(ctx context.Context) (*Slot, *fault) {
-	s := &Slot{plugin: p, ctx: context.WithoutCancel(ctx), limit: newLogLimit(&p.settings.Limits), stop: make(chan struct{})}
+	s := &Slot{plugin: p, ctx: context.WithoutCancel(ctx), limit: newLogLimit(&p.settings.Limits), stop: make(chan struct{}), relief: make(chan struct{})}
 	s.logger = p.log.With("slot", p.add(s))
 	instance, f := s.newInstance()
 	if f != nil {
