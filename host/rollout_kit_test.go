@@ -255,6 +255,16 @@ func (w *works) came() (all []came) {
 	return all
 }
 
+// by is how many events a version has handled.
+func (w *works) by(version int) (n int) {
+	for _, c := range w.came() {
+		if c.version == version {
+			n++
+		}
+	}
+	return n
+}
+
 // settled waits until all that was sent in this run has come out, and wants each
 // once.
 func (w *works) settled() {
@@ -277,12 +287,15 @@ func (w *works) settled() {
 	}
 }
 
+// patience is for a machine that has much else to do.
+const patience = 20 * time.Second
+
 // within waits for something that must come to be.
 func (w *works) within(what string, is func() bool) {
 	w.t.Helper()
-	for end := time.Now().Add(time.Minute); !is(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(patience); !is(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
-			w.t.Fatalf("waited a minute until %s; the log:\n%.4000s", what, w.log)
+			w.t.Fatalf("waited %v until %s; the log:\n%.4000s", patience, what, w.log)
 		}
 	}
 }
