@@ -66,6 +66,15 @@ func put(t testing.TB, path string, content []byte) {
 	}
 }
 
+// again has a second pipeline in the configuration, or no other if more is empty.
+func (w *works) again(more string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.rest = ""; more != "" {
+		w.rest = w.toml("again", "again.wasm", more)
+	}
+}
+
 // users is how many keys the events have.
 const users = 50
 
@@ -241,7 +250,10 @@ func (w *works) flow() (end func()) {
 }
 
 // came is one event that has come out.
-type came struct{ event, version int }
+type came struct {
+	event, version int
+	mark           string // of the plugin's config, "v" without one
+}
 
 var outcome = regexp.MustCompile(`(?s)"n":"n(\d{5})".*?(.)(\d{7})`)
 
@@ -250,7 +262,7 @@ func (w *works) came() (all []came) {
 	for _, found := range outcome.FindAllStringSubmatch(w.past+w.out.String(), -1) {
 		event, _ := strconv.Atoi(found[1])
 		version, _ := strconv.Atoi(found[3])
-		all = append(all, came{event, version})
+		all = append(all, came{event, version, found[2]})
 	}
 	return all
 }
