@@ -60,26 +60,6 @@ func (h *Host) Reload(ctx context.Context) (control.Reloaded, error) {
 	return told, nil
 }
 
-// fixed refuses a change of what a running host cannot change.
-func fixed(old, c *config.Config) error {
-	var errs []error
-	for _, part := range []struct {
-		name string
-		same bool
-	}{
-		{"cache_dir", old.CacheDir == c.CacheDir},
-		{"[metrics]", old.Metrics == c.Metrics},
-		{"[journal]", old.Journal == c.Journal},
-		{"[versions]", old.Versions == c.Versions},
-		{"[control]", reflect.DeepEqual(old.Control, c.Control)},
-	} {
-		if !part.same {
-			errs = append(errs, fmt.Errorf("%s cannot change while the host runs\nhint: put it back, or restart the host", part.name))
-		}
-	}
-	return errors.Join(errs...)
-}
-
 // compare finds what is different, and prepares all of it. With an error nothing
 // is left of that.
 func (h *Host) compare(ctx context.Context, c *config.Config) (*change, error) {
@@ -99,7 +79,7 @@ func (h *Host) compare(ctx context.Context, c *config.Config) (*change, error) {
 		switch l := h.line(p.Name); {
 		case l == nil:
 			d.added = append(d.added, prepare(p))
-		case !l.runs(), !reflect.DeepEqual(withoutPlugin(l.config), withoutPlugin(p)):
+		case !l.runs(), !alike(l.config, p):
 			d.replaced[l] = prepare(p)
 		default:
 			if err := d.compareVersion(ctx, l, p); err != nil {
@@ -152,11 +132,6 @@ func (l *line) wanted(p config.Pipeline) (*proposal, error) {
 		return &proposal{source: live.Source, file: bytes, digest: live.Digest, config: p, kept: true}, nil
 	}
 	return &proposal{source: p.Plugin.Module, file: file, digest: digest, signature: signature, config: p, watched: true}, nil
-}
-
-func withoutPlugin(p config.Pipeline) config.Pipeline {
-	p.Plugin = config.Plugin{}
-	return p
 }
 
 // discard gives back what was prepared.

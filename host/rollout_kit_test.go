@@ -300,7 +300,7 @@ func (w *works) settled() {
 }
 
 // patience is for a machine that has much else to do.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // within waits for something that must come to be.
 func (w *works) within(what string, is func() bool) {
