@@ -54,7 +54,10 @@ func (e *Engine) precompile(ctx context.Context, file []byte, l meter.Limits, li
 	var metered, said bytes.Buffer
 	metered.Grow(2 * len(file))
 	command.Stdout, command.Stderr = &metered, &said
-	err = command.Run()
+	if err = command.Start(); err == nil {
+		giveWay(command.Process.Pid)
+		err = command.Wait()
+	}
 	exit, ended := errors.AsType[*exec.ExitError](err)
 	switch {
 	case err == nil:
