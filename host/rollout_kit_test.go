@@ -66,6 +66,18 @@ func put(t testing.TB, path string, content []byte) {
 	}
 }
 
+// again has a second pipeline in the configuration, or no other if more is empty.
+func (w *works) again(more string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.rest = ""; more != "" {
+		w.rest = w.toml("again", "again.wasm", more)
+	}
+}
+
+// users is how many keys the events have.
+const users = 50
+
 // works is a site with a wilful plugin, and a host that can be told what to do.
 type works struct {
 	*site
@@ -78,6 +90,8 @@ type works struct {
 
 	mu   sync.Mutex
 	text string // of the configuration, behind the pipeline's plugin
+	top  string // of the pipeline, before its tables
+	rest string // behind the pipeline
 }
 
 // worksBatches has one record for a few events, so that nothing waits long.
@@ -90,11 +104,19 @@ concurrency = 2
 // newWorks has version 1, good, live.
 func newWorks(t *testing.T, more string) *works {
 	t.Helper()
-	w := &works{site: newSite(t), text: more + worksBatches}
+	w := prepareWorks(t, more)
+	w.up()
+	return w
+}
+
+// prepareWorks has no host yet.
+func prepareWorks(t *testing.T, more string) *works {
+	t.Helper()
+	w := &works{site: newSite(t)}
+	w.configure(more)
 	w.module = filepath.Join(w.dir, "upcase.wasm")
 	w.conn = w.dial(w.producer)
 	put(t, w.module, wilful(t, 1, behaviour{}))
-	w.up()
 	return w
 }
 
@@ -146,7 +168,7 @@ func (w *works) load() *config.Config {
 func (w *works) parse() (*config.Config, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	c, err := config.Parse(filepath.Join(w.dir, "relayhost.toml"), []byte(w.toml("users", "upcase.wasm", w.text)))
+	c, err := config.Parse(filepath.Join(w.dir, "relayhost.toml"), []byte(w.rest+w.toml("users", "upcase.wasm", w.text)))
 	if err == nil {
 		c.CacheDir = cacheDir
 	}
@@ -158,6 +180,7 @@ func (w *works) toml(name, module, more string) string {
 	return fmt.Sprintf(`[[pipeline]]
 name = %q
 shutdown = "20s"
+%s
 [pipeline.producer]
 type = "eventrelay"
 destination_id = %q
@@ -170,14 +193,14 @@ pull_interval = "10ms"
 [pipeline.plugin]
 module = %q
 %s
-`, name, w.destination, w.site.port, w.consumer, module, more)
+`, name, w.top, w.destination, w.site.port, w.consumer, module, more)
 }
 
 // configure has the next parse find another configuration.
 func (w *works) configure(more string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.text = more
+	w.text = more + worksBatches
 }
 
 // send publishes n events, each with a number of its own.
@@ -190,7 +213,7 @@ func (w *works) trySend(n int) error {
 	events := make([]*pb.NewEvent, n)
 	for i := range events {
 		events[i] = &pb.NewEvent{
-			Name: "user.created", Source: "MyApp", UserKey: fmt.Sprint("user", w.next%7),
+			Name: "user.created", Source: "MyApp", UserKey: fmt.Sprint("user", w.next%users),
 			Data: fmt.Sprintf(`{"n":"n%05d"}`, w.next),
 		}
 		w.next++
@@ -227,7 +250,10 @@ func (w *works) flow() (end func()) {
 }
 
 // came is one event that has come out.
-type came struct{ event, version int }
+type came struct {
+	event, version int
+	mark           string // of the plugin's config, "v" without one
+}
 
 var outcome = regexp.MustCompile(`(?s)"n":"n(\d{5})".*?(.)(\d{7})`)
 
@@ -236,9 +262,19 @@ func (w *works) came() (all []came) {
 	for _, found := range outcome.FindAllStringSubmatch(w.past+w.out.String(), -1) {
 		event, _ := strconv.Atoi(found[1])
 		version, _ := strconv.Atoi(found[3])
-		all = append(all, came{event, version})
+		all = append(all, came{event, version, found[2]})
 	}
 	return all
+}
+
+// by is how many events a version has handled.
+func (w *works) by(version int) (n int) {
+	for _, c := range w.came() {
+		if c.version == version {
+			n++
+		}
+	}
+	return n
 }
 
 // settled waits until all that was sent in this run has come out, and wants each
@@ -263,12 +299,15 @@ func (w *works) settled() {
 	}
 }
 
+// patience is for a machine that has much else to do.
+const patience = 20 * time.Second
+
 // within waits for something that must come to be.
 func (w *works) within(what string, is func() bool) {
 	w.t.Helper()
-	for end := time.Now().Add(time.Minute); !is(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(patience); !is(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
-			w.t.Fatalf("waited a minute until %s; the log:\n%.4000s", what, w.log)
+			w.t.Fatalf("waited %v until %s; the log:\n%.4000s", patience, what, w.log)
 		}
 	}
 }
@@ -278,6 +317,12 @@ func (w *works) plugin() control.Plugin {
 	p, err := w.client.Plugin(w.t.Context(), "users")
 	must(w.t, err)
 	return p
+}
+
+// digestOf is the digest of a good version.
+func digestOf(t testing.TB, n int) string {
+	t.Helper()
+	return plugin.Digest(wilful(t, n, behaviour{}))
 }
 
 // live waits until a version is.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/relayhost/relayhost/host/config"
@@ -18,8 +19,12 @@ type verdict struct {
 	reason  string // why not
 }
 
-// looks is how often in its window a trial is looked at.
-const looks = 20
+// looks is how often in its window a trial is looked at: more often, if else its
+// figures would be old.
+const (
+	looks   = 20
+	longest = time.Second
+)
 
 // try has a version on trial until its window or an operator ends it.
 func (r *rollouts) try(ctx context.Context, p *proposal, loaded *plugin.Plugin) (result string, err error) {
@@ -28,6 +33,7 @@ func (r *rollouts) try(ctx context.Context, p *proposal, loaded *plugin.Plugin) 
 	if err := r.deployment.Try(ctx, loaded, plugin.TrialOptions{Share: c.Share / 100, Shadow: shadow}, r.stage); err != nil {
 		return r.failure(ctx, errors.Join(err, loaded.Close(context.WithoutCancel(ctx))))
 	}
+	r.look(c, time.Now()) // so that there are figures whenever it is seen to be on trial
 	r.stage(c.Mode)
 	r.log.Info("plugin version is on trial", "mode", c.Mode, "share", fmt.Sprintf("%g%%", c.Share), "window", c.Window, "digest", message.ShortDigest(p.digest))
 	v := r.watchTrial(ctx, c)
@@ -54,7 +60,7 @@ func (r *rollouts) try(ctx context.Context, p *proposal, loaded *plugin.Plugin) 
 // watchTrial looks at a trial until it is decided; nil if ctx ends first.
 func (r *rollouts) watchTrial(ctx context.Context, c config.Rollout) *verdict {
 	began := time.Now()
-	tick := time.NewTicker(max(c.Window/looks, 10*time.Millisecond))
+	tick := time.NewTicker(min(c.Window/looks, longest))
 	defer tick.Stop()
 	reported := began
 	for {
@@ -116,7 +122,11 @@ func judge(c config.Rollout, t *plugin.Trial, over bool) *verdict {
 	if tried.Messages < int64(c.MinMessages) {
 		return nil
 	}
-	if increase := 100 * (failureRatio(tried) - failureRatio(live)); increase > c.MaxFailureIncrease {
+	increase := 100 * (failureRatio(tried) - failureRatio(live))
+	if !over {
+		increase -= chance(tried, live)
+	}
+	if increase > c.MaxFailureIncrease {
 		return &verdict{reason: fmt.Sprintf("it fails %.3g%% of its messages, the live one %.3g%%; max_failure_increase is %g",
 			100*failureRatio(tried), 100*failureRatio(live), c.MaxFailureIncrease)}
 	}
@@ -135,6 +145,18 @@ func judge(c config.Rollout, t *plugin.Trial, over bool) *verdict {
 		}
 	}
 	return &verdict{promote: true}
+}
+
+// chance is by how many percentage points the failures of two versions that are
+// equally good may well differ, in one of the many looks at them: three standard
+// deviations.
+func chance(a, b *plugin.Measures) float64 {
+	variance := 0.0
+	for _, m := range []*plugin.Measures{a, b} {
+		ratio := min(failureRatio(m), 1) // failures of batches count, too
+		variance += ratio * (1 - ratio) / float64(max(m.Messages, 1))
+	}
+	return 100 * 3 * math.Sqrt(variance)
 }
 
 // failureRatio is 0 where there was no message.
