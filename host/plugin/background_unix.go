@@ -17,6 +17,11 @@ import (
 // weight is 56, and an ordinary one's 1024 (sched(7)).
 const niceness = 13
 
+// giveWay makes a process that has just begun give way, until it does so by itself.
+func giveWay(process int) {
+	_ = unix.Setpriority(unix.PRIO_PROCESS, process, niceness) // it may have ended
+}
+
 // politely makes the process one that gives way, and whose time is limited. It
 // begins anew for that: on Linux the threads that are there would stay as they
 // are.

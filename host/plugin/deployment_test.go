@@ -305,6 +305,7 @@ func TestSwitchFromWhatRests(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			o := newOfficeWith(t, a, plugin.Limits{Failures: 1})
+			next := o.load(b)
 			s := o.sit(map[string]plugin.Post{"handle_batch": plugin.Batcher, "handle_failed": plugin.Failures}[name])
 			for range 6 { // the rest after it is of 3 s
 				s.Begin()
@@ -317,7 +318,9 @@ func TestSwitchFromWhatRests(t *testing.T) {
 				}
 			})
 			began := time.Now()
-			o.swap(b)
+			if err := o.Switch(o.ctx, next, func(string) {}); err != nil {
+				t.Error(err)
+			}
 			wait()
 			if took := time.Since(began); took > 2*time.Second {
 				t.Errorf("it took %v", took)

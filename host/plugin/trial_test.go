@@ -26,7 +26,7 @@ func TestCanaryShare(t *testing.T) {
 	a := module(t, "puppet")
 	b := revision(a, 'b')
 	const keys = 2000
-	for _, share := range []float64{0.01, 0.25, 0.5, 1} {
+	for _, share := range []float64{0.05, 0.25, 0.5, 1} {
 		o := newOffice(t, a)
 		first, second := o.sit(plugin.Processor), o.sit(plugin.Processor)
 		o.try(b, plugin.TrialOptions{Share: share})
