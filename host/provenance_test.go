@@ -9,12 +9,10 @@ import (
 	"strings"
 	"testing"
 
-	"golang.org/x/crypto/blake2b"
-
 	"github.com/relayhost/relayhost/host/control"
 )
 
-// signer signs as minisign does, or plainly.
+// signer signs as minisign does with -l, or plainly.
 type signer struct {
 	private ed25519.PrivateKey
 	id      []byte // of minisign
@@ -37,13 +35,12 @@ func (s *signer) sign(file []byte) []byte {
 	if s.id == nil {
 		return ed25519.Sign(s.private, file)
 	}
-	sum := blake2b.Sum512(file)
-	signature := ed25519.Sign(s.private, sum[:])
+	signature := ed25519.Sign(s.private, file)
 	const comment = "timestamp:1"
 	whole := ed25519.Sign(s.private, append(append([]byte{}, signature...), comment...))
 	encode := base64.StdEncoding.EncodeToString
 	return fmt.Appendf(nil, "untrusted comment: test\n%s\ntrusted comment: %s\n%s\n",
-		encode(append(append([]byte("ED"), s.id...), signature...)), comment, encode(whole))
+		encode(append(append([]byte("Ed"), s.id...), signature...)), comment, encode(whole))
 }
 
 // Only what is signed goes live: with the signature there before the file, or

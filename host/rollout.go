@@ -356,46 +356,85 @@ func examplesOf(file []byte) ([]*message.Message, error) {
 
 // conclude notes what became of a rollout: in one line, and where it is kept.
 func (r *rollouts) conclude(p *proposal, result string, err error) {
-	v := versions.Version{
-		Digest: p.digest, Size: len(p.file), Source: p.source, Settings: fingerprint(p.config), Seen: r.now.Began,
+	r.tell(p, result, err)
+	kept := r.keep(p, result, err)
+	if place := p.fileAtPlace(); place != "" && decided(p, result, err) {
+		kept = errors.Join(kept, r.history.Consider(place))
 	}
+	if kept != nil {
+		r.log.Error("what became of a version could not be kept: the next start may not know of it", "digest", message.ShortDigest(p.digest), "error", kept)
+	}
+	r.note(p, result, err)
+	if !p.watched && p.instead != "" && (result == control.ResultRefused || result == control.ResultRolledBack) {
+		r.lookAgain() // what it has superseded may be better
+	}
+}
+
+// decided reports whether the file at the plugin's place needs no other look as
+// long as it stays the same.
+func decided(p *proposal, result string, err error) bool {
+	switch result {
+	case control.ResultLive:
+		return true
+	case control.ResultSuperseded:
+		return false
+	}
+	return p.watched && !isStranger(err)
+}
+
+// isStranger reports whether a version was refused for what it does not prove: its
+// signature may yet come.
+func isStranger(err error) bool {
+	_, stranger := errors.AsType[*provenance.Refusal](err)
+	return stranger
+}
+
+func (r *rollouts) tell(p *proposal, result string, err error) {
 	log := r.log.With("digest", message.ShortDigest(p.digest), "source", p.source)
 	live := message.ShortDigest(r.deployment.Live().Digest())
-	if err != nil {
-		v.Reason = err.Error()
-	}
-	var known *refusedBefore
-	var stranger *provenance.Refusal // its signature may yet come
-	var kept error
+	_, known := errors.AsType[*refusedBefore](err)
 	switch {
 	case result == control.ResultLive:
-		if p.back {
-			kept = r.wentBack(p)
-		}
-		v.Live = time.Now()
-		kept = errors.Join(kept, r.history.GoLive(v, p.file))
 		log.Info("plugin version is live", "took", time.Since(r.now.Began).Round(time.Millisecond))
-	case errors.As(err, &known), errors.As(err, &stranger):
+	case known, isStranger(err):
 		log.Warn("plugin version is refused, and the live one goes on", "live", live, "error", err)
 	case result == control.ResultRefused:
-		kept = r.history.Refuse(v)
 		log.Error("plugin version is refused, and the live one goes on", "live", live, "error", err)
 	case result == control.ResultRolledBack:
-		kept = r.history.RolledBack(v)
 		log.Error("plugin version is rolled back, and the live one goes on", "live", live, "error", err)
 	default:
 		log.Info("plugin version is given up", "live", live, "why", err)
 	}
-	if place := p.fileAtPlace(); place != "" && stranger == nil && (result == control.ResultLive || p.watched && result != control.ResultSuperseded) {
-		kept = errors.Join(kept, r.history.Consider(place))
+}
+
+// keep has the history know.
+func (r *rollouts) keep(p *proposal, result string, err error) error {
+	v := versions.Version{
+		Digest: p.digest, Size: len(p.file), Source: p.source, Settings: fingerprint(p.config), Seen: r.now.Began,
 	}
-	if kept != nil {
-		log.Error("what became of a version could not be kept: the next start may not know of it", "error", kept)
+	if err != nil {
+		v.Reason = err.Error()
 	}
-	r.note(p, result, err)
-	if !p.watched && p.instead != "" && result != control.ResultLive && result != control.ResultSuperseded {
-		r.lookAgain() // what it has superseded may be better
+	_, known := errors.AsType[*refusedBefore](err)
+	switch {
+	case result == control.ResultLive:
+		return r.keepLive(p, v)
+	case known, isStranger(err):
+		return nil
+	case result == control.ResultRefused:
+		return r.history.Refuse(v)
+	case result == control.ResultRolledBack:
+		return r.history.RolledBack(v)
 	}
+	return nil
+}
+
+func (r *rollouts) keepLive(p *proposal, v versions.Version) (err error) {
+	if p.back {
+		err = r.wentBack(p)
+	}
+	v.Live = time.Now()
+	return errors.Join(err, r.history.GoLive(v, p.file))
 }
 
 // wentBack notes that the version which was live before p is worse.

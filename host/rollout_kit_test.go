@@ -193,7 +193,7 @@ pull_interval = "10ms"
 [pipeline.plugin]
 module = %q
 %s
-`, name, w.top, w.destination, w.site.port, w.consumer, module, more)
+`, name, w.top, w.destination, w.port, w.consumer, module, more)
 }
 
 // configure has the next parse find another configuration.
