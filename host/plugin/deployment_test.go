@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -434,7 +433,7 @@ func TestDrainGivesUp(t *testing.T) {
 	}
 	log := &logbook{}
 	d := plugin.Deploy(p, plugin.DeployOptions{
-		Flush:  func(context.Context) error { return io.ErrUnexpectedEOF },
+		Flush:  func(context.Context) error { return context.DeadlineExceeded },
 		Logger: slog.New(slog.NewTextHandler(log, nil)),
 	})
 	s, err := d.Sit(t.Context(), plugin.Batcher)
