@@ -59,18 +59,16 @@ func TestCanary(t *testing.T) {
 // What a canary loses by a trap the live version handles.
 func TestCanaryTraps(t *testing.T) {
 	w := newWorks(t, canary(quickWindow))
-	for i, traps := range []byte{30, 100} {
-		file := wilful(t, 2+i, behaviour{traps: traps})
-		w.swap(file) // before there are recent events to try it on, or none that it traps at
-		if i == 0 {
-			w.trying(file)
-			end := w.flow()
-			w.ended(file, "rolled_back")
-			end()
-			continue
-		}
-		w.ended(file, "refused")
-	}
+	some, all := wilful(t, 2, behaviour{traps: 30}), wilful(t, 3, behaviour{traps: 100})
+	w.swap(some) // before there are recent events to try it on
+	w.trying(some)
+	end := w.flow()
+	w.ended(some, control.ResultRolledBack)
+	end()
+	w.send(20) // which the live version handles, and so are recent
+	w.settled()
+	w.swap(all)
+	w.ended(all, control.ResultRefused)
 	w.send(100)
 	w.settled()
 	w.down()

@@ -107,6 +107,13 @@ func (r *rollouts) propose(p *proposal) (int64, error) {
 	if p.watched && p.loaded == nil && (p.same(r.next) || r.next == nil && p.same(r.current)) {
 		return 0, nil // it is on its way
 	}
+	if p.watched && p.loaded == nil && (r.current != nil || r.next != nil) {
+		if err := r.admit(p); err != nil { // it must not be in the way of what may go live
+			r.results[control.ResultRefused]++
+			r.tell(p, control.ResultRefused, err)
+			return 0, nil
+		}
+	}
 	r.number++
 	p.number = r.number
 	for _, other := range []*proposal{r.current, r.next} {

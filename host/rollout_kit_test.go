@@ -234,17 +234,21 @@ func (w *works) flow() (end func()) {
 				tick.Stop()
 				return
 			case <-tick.C:
-				if err := w.trySend(5); err != nil {
+				if err := w.trySend(5); err != nil && w.t.Context().Err() == nil {
 					w.t.Error(err)
 					return
 				}
 			}
 		}
 	}()
-	return func() {
-		w.t.Helper()
+	halt := sync.OnceFunc(func() {
 		close(stop)
 		<-done
+	})
+	w.t.Cleanup(halt)
+	return func() {
+		w.t.Helper()
+		halt()
 		w.settled()
 	}
 }

@@ -18,14 +18,18 @@ func TestNewFileGoesLive(t *testing.T) {
 	end := w.flow()
 	put(t, w.module, wilful(t, 2, behaviour{}))
 	w.live(wilful(t, 2, behaviour{}))
+	w.within("it has handled some", func() bool { return w.by(2) > 0 })
 
 	inHalves(t, w.module, wilful(t, 3, behaviour{}))
 	w.live(wilful(t, 3, behaviour{}))
+	w.within("it has handled some", func() bool { return w.by(3) > 0 })
 
 	swapConfigMap(t, w, 4)
 	w.live(wilful(t, 4, behaviour{}))
+	w.within("it has handled some", func() bool { return w.by(4) > 0 })
 	swapConfigMap(t, w, 5)
 	w.live(wilful(t, 5, behaviour{}))
+	w.within("it has handled some", func() bool { return w.by(5) > 0 })
 	end()
 	if got := w.metric(`relayhost_plugin_rollouts_total{pipeline="users",result="live"}`); got != 4 {
 		t.Errorf("%v rollouts ended live, not 4", got)
@@ -172,8 +176,8 @@ func TestBrokenFiles(t *testing.T) {
 	w.log.await(t, "the plugin's file cannot be read", 1)
 	put(t, w.module, good)
 	w.live(good)
+	w.within("it has handled some", func() bool { return w.by(2) > 0 })
 	end()
-	w.inTurn(2)
 	w.down()
 }
 

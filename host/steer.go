@@ -86,7 +86,10 @@ func (d *desk) Swap(_ context.Context, name string, m control.Module) (control.S
 		return control.Started{}, err
 	}
 	c, _ := l.rollouts.configured()
-	p := &proposal{source: cmp.Or(m.Name, "admin API"), file: m.File, signature: m.Signature, config: c}
+	p := &proposal{source: cmp.Or(m.Name, "admin API"), file: m.File, config: c}
+	if len(m.Signature) > 0 { // else there is none
+		p.signature = m.Signature
+	}
 	return l.begin(p)
 }
 
