@@ -104,15 +104,8 @@ func (r *rollouts) propose(p *proposal) (int64, error) {
 		r.forget(p)
 		return 0, errOver
 	}
-	if p.watched && p.loaded == nil && (p.same(r.next) || r.next == nil && p.same(r.current)) {
-		return 0, nil // it is on its way
-	}
-	if p.watched && p.loaded == nil && (r.current != nil || r.next != nil) {
-		if err := r.admit(p); err != nil { // it must not be in the way of what may go live
-			r.results[control.ResultRefused]++
-			r.tell(p, control.ResultRefused, err)
-			return 0, nil
-		}
+	if p.watched && p.loaded == nil && r.needless(p) {
+		return 0, nil
 	}
 	r.number++
 	p.number = r.number
@@ -131,6 +124,23 @@ func (r *rollouts) propose(p *proposal) (int64, error) {
 	default:
 	}
 	return p.number, nil
+}
+
+// needless reports whether a file is on its way already, or would only be in the
+// way of a version that may go live, since it may not.
+func (r *rollouts) needless(p *proposal) bool {
+	if p.same(r.next) || r.next == nil && p.same(r.current) {
+		return true
+	}
+	if r.current == nil && r.next == nil {
+		return false // it is refused in its turn
+	}
+	err := r.admit(p)
+	if err != nil {
+		r.results[control.ResultRefused]++
+		r.tell(p, control.ResultRefused, err)
+	}
+	return err != nil
 }
 
 // fileAtPlace is the digest of the file at the plugin's place, as far as the
