@@ -85,10 +85,11 @@ const (
 	callsFailed
 )
 
-// Prepares reports whether a version at work exports prepare_messages, and Fails
-// handle_failed.
+// Prepares reports whether a version at work exports prepare_messages.
 func (d *Deployment) Prepares() bool { return d.calls.Load()&callsPrepare != 0 }
-func (d *Deployment) Fails() bool    { return d.calls.Load()&callsFailed != 0 }
+
+// Fails reports whether a version at work exports handle_failed.
+func (d *Deployment) Fails() bool { return d.calls.Load()&callsFailed != 0 }
 
 // expect says which versions are at work.
 func (d *Deployment) expect(versions ...*Plugin) {
