@@ -52,7 +52,6 @@ type stream struct {
 	pulled   int
 	settled  int
 	failures []string
-	twice    int
 	paused   bool
 	resume   chan struct{}
 }

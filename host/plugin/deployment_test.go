@@ -275,6 +275,7 @@ func TestSwitchToWhatDoesNotWarm(t *testing.T) {
 // A version that rests gives its messages to the next one at once: nobody waits
 // for its rest.
 func TestSwitchFromWhatRests(t *testing.T) {
+	t.Parallel()
 	a := operator(t)
 	b := revision(a, 'b')
 	for name, call := range map[string]func(*plugin.Seat) (bool, string){
