@@ -55,7 +55,7 @@ func (e *Engine) precompile(ctx context.Context, file []byte, l meter.Limits, li
 	metered.Grow(2 * len(file))
 	command.Stdout, command.Stderr = &metered, &said
 	if err = command.Start(); err == nil {
-		giveWay(command.Process.Pid)
+		_ = giveWay(command.Process.Pid) // until it does so by itself; it may have ended
 		err = command.Wait()
 	}
 	exit, ended := errors.AsType[*exec.ExitError](err)
