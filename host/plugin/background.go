@@ -78,7 +78,7 @@ func (e *Engine) precompile(ctx context.Context, dir string, file []byte, l mete
 	metered.Grow(2 * len(file))
 	command.Stdout, command.Stderr = &metered, &said
 	if err = command.Start(); err == nil {
-		giveWay(command.Process.Pid)
+		_ = giveWay(command.Process.Pid) // until it does so by itself; it may have ended
 		err = command.Wait()
 	}
 	exit, ended := errors.AsType[*exec.ExitError](err)
