@@ -1,5 +1,5 @@
 # What CI runs, by name. The product itself needs only Go: `go test ./...`.
-.PHONY: check test lint generate plugins wat fuzz crash simulate bench bench-short bench-guard bench-guests
+.PHONY: check test lint generate plugins wat fuzz crash simulate swaps bench bench-short bench-guard bench-guests
 
 LINT = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 BUF = go run github.com/bufbuild/buf/cmd/buf@v1.75.0
@@ -7,6 +7,7 @@ FUZZTIME ?= 5s
 ROUNDS ?= 300
 WORLDS ?= 5000
 SOAK ?= 10m
+SWAPS ?= 10000
 
 # check is all of CI.
 check:
@@ -65,3 +66,7 @@ GUEST = clang --target=wasm32 -O3 -nostdlib -ffreestanding -fno-builtin -Wall -W
 bench-guests:
 	$(GUEST) -o bench/guests/upcase.wasm bench/guests/c/upcase.c
 	$(GUEST) -o bench/guests/extism.wasm bench/guests/c/extism.c
+
+# swaps changes a plugin SWAPS times under load.
+swaps:
+	go test ./host -run 'TestSwaps$$' -v -timeout 3h -swaps $(SWAPS)

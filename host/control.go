@@ -233,7 +233,7 @@ func (l *line) status() control.Pipeline {
 	if l.inbox != nil {
 		p.Floor, p.Kept = floor(stats), kept(stats)
 	}
-	if l.failed.Load() {
+	if l.failure() != nil {
 		p.Phase = "failed"
 	}
 	if l.log != nil {

@@ -74,7 +74,6 @@ type Host struct {
 	running int           // lines, and reloads
 	over    chan struct{} // closed when nothing runs any more
 	ctx     context.Context
-	errs    []error // of lines that have ended
 }
 
 // New loads every plugin and makes every pipeline; nothing is pulled yet, and
@@ -124,18 +123,27 @@ func New(ctx context.Context, c *config.Config, o Options) (*Host, error) {
 // the error holds what became of each.
 func (h *Host) Run(ctx context.Context) error {
 	stop, stopControl := h.metrics.serve(ctx, h.log), h.serveControl(ctx)
+	h.startAll(ctx)
+	<-h.over
+	stopControl()
+	var errs []error
+	for _, l := range h.all() {
+		errs = append(errs, l.failure())
+	}
+	return errors.Join(append(errs, stop(), h.Close(context.WithoutCancel(ctx)))...)
+}
+
+func (h *Host) startAll(ctx context.Context) {
+	h.reloading.Lock()
+	defer h.reloading.Unlock()
 	h.mu.Lock()
 	h.ctx = ctx
 	h.running++ // so that the lines do not end it before all have begun
-	lines := slices.Clone(h.lines)
 	h.mu.Unlock()
-	for _, l := range lines {
+	for _, l := range h.all() {
 		h.start(l)
 	}
 	h.leave()
-	<-h.over
-	stopControl()
-	return errors.Join(append(h.errs, stop(), h.Close(context.WithoutCancel(ctx)))...)
 }
 
 // start runs a line. It must be told before the last one has ended.
@@ -147,9 +155,6 @@ func (h *Host) start(l *line) {
 	l.start(ctx, func(err error) {
 		if err != nil {
 			h.log.Error("pipeline ended", "pipeline", l.name, "error", err)
-			h.mu.Lock()
-			h.errs = append(h.errs, err)
-			h.mu.Unlock()
 		}
 		h.leave()
 	})

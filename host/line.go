@@ -36,10 +36,11 @@ type line struct {
 	inbox      *journal.Inbox    // nil without a journal
 	log        *source.LogSource // nil in mode queue
 	forward    *forwarder        // nil if dead letters go nowhere
-	failed     atomic.Bool       // the pipeline ended with an error
+	keep       func()            // notes the version that it begins with; nil if there is nothing to be noted
 
-	stop  context.CancelFunc // nil before start
-	ended chan struct{}      // closed when the line has come to its end
+	stop  context.CancelFunc    // nil before start
+	ended chan struct{}         // closed when the line has come to its end
+	err   atomic.Pointer[error] // what the pipeline ended with, nil if all is well
 }
 
 // start runs the line until ctx ends or stop is called, and calls ended with what
@@ -49,7 +50,9 @@ func (l *line) start(ctx context.Context, ended func(error)) {
 	go func() {
 		defer l.stop()
 		err := l.run(ctx)
-		l.failed.Store(err != nil)
+		if err != nil {
+			l.err.Store(&err)
+		}
 		close(l.ended)
 		ended(err)
 	}()
@@ -72,6 +75,14 @@ func (l *line) run(ctx context.Context) error {
 	stopForwarding()
 	forwarding.Wait()
 	return err
+}
+
+// failure is what the pipeline ended with, nil while it runs.
+func (l *line) failure() error {
+	if err := l.err.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 // close gives back what the line has; it may be half made.
@@ -101,6 +112,9 @@ type workshop struct {
 	metrics  *metrics
 	journal  *journal.Journal // nil without one
 	versions *versions.Store
+	// background: events flow meanwhile, and a plugin that is loaded leaves them
+	// the machine.
+	background bool
 }
 
 func (w workshop) line(ctx context.Context, c config.Pipeline) (*line, error) {
@@ -124,7 +138,7 @@ func (w workshop) prepare(ctx context.Context, c config.Pipeline) (l *line, err 
 		return l, err
 	}
 	var later *proposal
-	if l.loaded, later, err = w.first(ctx, c, l.history); err != nil {
+	if l.loaded, later, err = w.first(ctx, l); err != nil {
 		return l, err
 	}
 	if l.conn, err = eventrelay.Dial(connection(c.Producer)); err != nil {
@@ -133,7 +147,7 @@ func (w workshop) prepare(ctx context.Context, c config.Pipeline) (l *line, err 
 	l.deployment = plugin.Deploy(l.loaded, w.deployOptions(l))
 	l.rollouts = newRollouts(w.engine, l.deployment, l.history, c, w.options.Logger.With("pipeline", c.Name))
 	if later != nil {
-		l.rollouts.propose(later)
+		l.rollouts.suggest(later)
 	}
 	return l, nil
 }
@@ -153,7 +167,9 @@ func (w workshop) finish(l *line) (err error) {
 	if l.forward, err = w.forwarder(c); err != nil {
 		return err
 	}
-	l.pipeline, err = pipeline.New(shape, w.source(l, c), seats{l.deployment})
+	if l.pipeline, err = pipeline.New(shape, w.source(l, c), seats{l.deployment}); err == nil && l.keep != nil {
+		l.keep()
+	}
 	return err
 }
 

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/relayhost/relayhost/host/plugin"
 )
 
 // cacheDir is shared by the tests of one run: compiling the plugin anew for
@@ -13,6 +15,7 @@ import (
 var cacheDir string
 
 func TestMain(m *testing.M) {
+	plugin.CompileChild()
 	dir, err := os.MkdirTemp("", "relayhost-host-test-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

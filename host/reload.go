@@ -31,6 +31,9 @@ func (h *Host) Reload(ctx context.Context) (control.Reloaded, error) {
 		return control.Reloaded{}, control.Refuse("the host does not run")
 	}
 	defer h.leave()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(h.ctx, cancel)()
 	if h.workshop.options.Load == nil {
 		return control.Reloaded{}, control.Refuse("the host was not given a configuration that can be read again")
 	}
@@ -48,30 +51,13 @@ func (h *Host) Reload(ctx context.Context) (control.Reloaded, error) {
 		return control.Reloaded{}, control.Refuse("nothing has changed:\n%v", err)
 	}
 	h.config = c
-	h.apply(changes, c)
+	err = h.apply(changes, c)
 	told := changes.told()
 	h.log.Info("configuration reloaded", "added", told.Added, "removed", told.Removed, "changed", told.Changed, "unchanged", len(told.Unchanged))
-	return told, nil
-}
-
-// fixed refuses a change of what a running host cannot change.
-func fixed(old, c *config.Config) error {
-	var errs []error
-	for _, part := range []struct {
-		name string
-		same bool
-	}{
-		{"cache_dir", old.CacheDir == c.CacheDir},
-		{"[metrics]", old.Metrics == c.Metrics},
-		{"[journal]", old.Journal == c.Journal},
-		{"[versions]", old.Versions == c.Versions},
-		{"[control]", reflect.DeepEqual(old.Control, c.Control)},
-	} {
-		if !part.same {
-			errs = append(errs, fmt.Errorf("%s cannot change while the host runs\nhint: put it back, or restart the host", part.name))
-		}
+	if err != nil {
+		return told, control.Refuse("the configuration is reloaded, but not every pipeline can be run:\n%v\nhint: put that right, and reload once more", err)
 	}
-	return errors.Join(errs...)
+	return told, nil
 }
 
 // compare finds what is different, and prepares all of it. With an error nothing
@@ -79,8 +65,10 @@ func fixed(old, c *config.Config) error {
 func (h *Host) compare(ctx context.Context, c *config.Config) (*change, error) {
 	d := &change{replaced: map[*line]*line{}, versions: map[*line]*proposal{}}
 	var errs []error
+	w := h.workshop
+	w.background = true
 	prepare := func(p config.Pipeline) *line {
-		l, err := h.workshop.prepare(ctx, p)
+		l, err := w.prepare(ctx, p)
 		if err != nil {
 			errs = append(errs, errors.Join(about(p.Name, err), l.close(ctx)))
 			return nil
@@ -91,7 +79,7 @@ func (h *Host) compare(ctx context.Context, c *config.Config) (*change, error) {
 		switch l := h.line(p.Name); {
 		case l == nil:
 			d.added = append(d.added, prepare(p))
-		case !l.runs(), !reflect.DeepEqual(withoutPlugin(l.config), withoutPlugin(p)):
+		case !l.runs(), !alike(l.config, p):
 			d.replaced[l] = prepare(p)
 		default:
 			if err := d.compareVersion(ctx, l, p); err != nil {
@@ -118,23 +106,32 @@ func (d *change) compareVersion(ctx context.Context, l *line, p config.Pipeline)
 		d.unchanged = append(d.unchanged, l)
 		return nil
 	}
-	file, signature, err := readModule(p)
+	next, err := l.wanted(p)
 	if err != nil {
 		return err
 	}
-	next := &proposal{source: p.Plugin.Module, file: file, digest: digestOf(file), signature: signature, config: p}
-	if fingerprint(old) != fingerprint(p) || next.digest != l.deployment.Live().Digest() {
+	if !l.rollouts.isLive(next) {
 		if next.loaded, err = l.rollouts.build(ctx, next, func(string) {}); err != nil {
-			return fmt.Errorf("plugin %s: %w", p.Plugin.Module, err)
+			return fmt.Errorf("plugin %s: %w", next.source, err)
 		}
 	}
 	d.versions[l] = next
 	return nil
 }
 
-func withoutPlugin(p config.Pipeline) config.Pipeline {
-	p.Plugin = config.Plugin{}
-	return p
+// wanted is the version that other settings are for: the file at its place or, if
+// that was known when another one was chosen, the one that is live.
+func (l *line) wanted(p config.Pipeline) (*proposal, error) {
+	file, signature, err := readModule(p)
+	if err != nil {
+		return nil, err
+	}
+	digest := digestOf(file)
+	live, bytes, err := l.history.Live()
+	if err == nil && digest != live.Digest && live.Digest == l.deployment.Live().Digest() && trusted(p, live) && settled(l.history, p, digest) {
+		return &proposal{source: live.Source, file: bytes, digest: live.Digest, config: p, kept: true}, nil
+	}
+	return &proposal{source: p.Plugin.Module, file: file, digest: digest, signature: signature, config: p, watched: true}, nil
 }
 
 // discard gives back what was prepared.
@@ -160,12 +157,12 @@ func (d *change) discard(ctx context.Context) error {
 
 // apply does what was prepared. From here on only the disk can fail, and it costs
 // the pipeline that it fails.
-func (h *Host) apply(d *change, c *config.Config) {
+func (h *Host) apply(d *change, c *config.Config) error {
 	for l, p := range d.versions {
 		l.rollouts.accept(p)
 	}
 	for _, l := range d.unchanged {
-		l.rollouts.lookAgain(false)
+		l.rollouts.lookAgain()
 	}
 	for _, l := range d.removed {
 		h.remove(l)
@@ -178,12 +175,15 @@ func (h *Host) apply(d *change, c *config.Config) {
 	for _, l := range d.added {
 		begun[l.name] = l
 	}
+	var errs []error
 	for name, l := range begun {
 		if err := h.begin(l); err != nil {
 			h.log.Error("pipeline cannot be run any more", "pipeline", name, "error", err)
+			errs = append(errs, about(name, err))
 		}
 	}
 	h.sort(c)
+	return errors.Join(errs...)
 }
 
 // remove drains a line and gives back what it has.
@@ -252,14 +252,11 @@ func (l *line) runs() bool {
 	}
 }
 
-// accept has a configuration count that differs in the plugin alone: at once, if
-// the version that is live is the one that it wants.
+// accept has a configuration count that differs in the plugin alone, and the
+// version that it wants go live, unless that is so already.
 func (r *rollouts) accept(p *proposal) {
-	if p.loaded != nil {
-		r.propose(p)
-		return
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	r.configure(p.config)
+	if p.loaded != nil {
+		r.suggest(p)
+	}
 }

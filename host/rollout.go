@@ -2,6 +2,7 @@ package host
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -10,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -36,11 +38,22 @@ type proposal struct {
 	// watched: nobody asked for it but the file at its place, so that what was
 	// refused before is not tried again.
 	watched bool
+	// instead is the digest of the file at its place that this one, which somebody
+	// asked for, has superseded.
+	instead string
 	// back: it was live before, and goes live at once; the one that is live now is
 	// noted as worse.
 	back bool
+	// kept: it was live before, and has shown its signature then.
+	kept bool
 	// loaded is the plugin, if that has been done already.
 	loaded *plugin.Plugin
+}
+
+// same reports whether the two are one file that would be looked at alike.
+func (p *proposal) same(other *proposal) bool {
+	return other != nil && p.digest == other.digest && bytes.Equal(p.signature, other.signature) &&
+		fingerprint(p.config) == fingerprint(other.config) && p.config.Plugin.Rollout == other.config.Plugin.Rollout
 }
 
 // rollouts brings new versions of a pipeline's plugin to life, one at a time. Of
@@ -53,46 +66,90 @@ type rollouts struct {
 	asked      chan struct{}
 	verdicts   chan verdict // of an operator, about the trial
 
-	mu      sync.Mutex
-	config  config.Pipeline
-	next    *proposal
-	number  int64
-	now     control.Rollout // the one that runs, or the last one
-	trial   *control.Trial
-	running bool
-	settled bool // the one that runs can be superseded no more
-	cancel  context.CancelCauseFunc
-	results map[string]int64
-	changed chan struct{} // closed when config is another one
+	mu       sync.Mutex
+	config   config.Pipeline // what every later proposal is made with
+	changed  chan struct{}   // closed when config is another one
+	settings string          // the fingerprint of the live version's
+	next     *proposal
+	number   int64
+	current  *proposal       // the one that runs
+	now      control.Rollout // the same for those who ask, or the last one
+	trial    *control.Trial
+	settled  bool // the one that runs can be superseded no more
+	cancel   context.CancelCauseFunc
+	results  map[string]int64
+	over     bool // nothing is proposed any more
 }
 
-var errSuperseded = errors.New("a newer version has come")
+var (
+	errSuperseded = errors.New("a newer version has come")
+	errOver       = errors.New("the pipeline has ended")
+)
 
 func newRollouts(engine *plugin.Engine, d *plugin.Deployment, h *versions.History, c config.Pipeline, log *slog.Logger) *rollouts {
 	return &rollouts{
-		engine: engine, deployment: d, history: h, config: c, log: log,
+		engine: engine, deployment: d, history: h, config: c, settings: fingerprint(c), log: log,
 		asked: make(chan struct{}, 1), verdicts: make(chan verdict), results: map[string]int64{}, changed: make(chan struct{}),
 	}
 }
 
 // propose has a version go live as soon as it can be, instead of any that waits
-// or is on its way. It returns its number.
-func (r *rollouts) propose(p *proposal) int64 {
+// or is on its way, and owns it. It returns its number. The error is that the
+// pipeline has ended.
+func (r *rollouts) propose(p *proposal) (int64, error) {
 	p.digest = digestOf(p.file)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.over {
+		r.forget(p)
+		return 0, errOver
+	}
+	if p.watched && p.loaded == nil && r.needless(p) {
+		return 0, nil
+	}
 	r.number++
 	p.number = r.number
+	for _, other := range []*proposal{r.current, r.next} {
+		if other != nil && !p.watched {
+			p.instead = cmp.Or(other.fileAtPlace(), p.instead)
+		}
+	}
 	r.forget(r.next)
 	r.next = p
-	if r.running && !r.settled {
+	if r.current != nil && !r.settled {
 		r.cancel(errSuperseded)
 	}
 	select {
 	case r.asked <- struct{}{}:
 	default:
 	}
-	return p.number
+	return p.number, nil
+}
+
+// needless reports whether a file is on its way already, or would only be in the
+// way of a version that may go live, since it may not.
+func (r *rollouts) needless(p *proposal) bool {
+	if p.same(r.next) || r.next == nil && p.same(r.current) {
+		return true
+	}
+	if r.current == nil && r.next == nil {
+		return false // it is refused in its turn
+	}
+	err := r.admit(p)
+	if err != nil {
+		r.results[control.ResultRefused]++
+		r.tell(p, control.ResultRefused, err)
+	}
+	return err != nil
+}
+
+// fileAtPlace is the digest of the file at the plugin's place, as far as the
+// proposal knows of it.
+func (p *proposal) fileAtPlace() string {
+	if p.watched {
+		return p.digest
+	}
+	return p.instead
 }
 
 // forget counts a version that never came to be looked at.
@@ -111,18 +168,23 @@ func (r *rollouts) run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			r.forget(r.next)
-			r.next = nil
+			r.end()
 			return
 		case <-r.asked:
 		}
 		if p, cancellable := r.begin(ctx); p != nil {
 			result, err := r.roll(cancellable, p)
-			r.end(p, result, err)
+			r.conclude(p, result, err)
 		}
 	}
+}
+
+// end has nothing be proposed any more.
+func (r *rollouts) end() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.forget(r.next)
+	r.next, r.over = nil, true
 }
 
 // begin takes the proposal that waits.
@@ -133,7 +195,7 @@ func (r *rollouts) begin(ctx context.Context) (*proposal, context.Context) {
 	if p == nil {
 		return nil, nil
 	}
-	r.next, r.running, r.settled, r.trial = nil, true, false, nil
+	r.next, r.current, r.settled, r.trial = nil, p, false, nil
 	ctx, r.cancel = context.WithCancelCause(ctx)
 	mode := p.config.Plugin.Rollout.Mode
 	if p.back {
@@ -198,17 +260,21 @@ func (r *rollouts) roll(ctx context.Context, p *proposal) (result string, err er
 
 // failure is what becomes of a version that did not go live.
 func (r *rollouts) failure(ctx context.Context, err error) (string, error) {
-	if cause := context.Cause(ctx); cause != nil {
-		return control.ResultSuperseded, cause
+	switch cause := context.Cause(ctx); {
+	case cause == nil:
+		return control.ResultRefused, err
+	case errors.Is(cause, errSuperseded):
+		return control.ResultSuperseded, errSuperseded
+	default:
+		return control.ResultSuperseded, errOver
 	}
-	return control.ResultRefused, err
 }
 
 // isLive reports whether a version is live already, with the same settings.
 func (r *rollouts) isLive(p *proposal) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return p.digest == r.deployment.Live().Digest() && fingerprint(p.config) == fingerprint(r.config)
+	return p.digest == r.deployment.Live().Digest() && fingerprint(p.config) == r.settings
 }
 
 // build does all that can be done beside the live version.
@@ -237,7 +303,7 @@ func (r *rollouts) build(ctx context.Context, p *proposal, told func(stage strin
 
 // admit looks at where a version comes from, and whether it was refused before.
 func (r *rollouts) admit(p *proposal) error {
-	if err := provenanceOf(p.config, p.file, p.signature, p.back); err != nil {
+	if err := provenanceOf(p.config, p.file, p.signature, p.kept); err != nil {
 		return err
 	}
 	if !p.watched {
@@ -274,7 +340,7 @@ func rehearse(ctx context.Context, p *plugin.Plugin, file []byte, recent []*mess
 	if err != nil {
 		return err
 	}
-	messages := append(examples, recent...)
+	messages := slices.Concat(examples, recent)
 	outcomes, err := p.Rehearse(ctx, messages)
 	if err != nil || ctx.Err() != nil {
 		return errors.Join(err, ctx.Err())
@@ -305,45 +371,87 @@ func examplesOf(file []byte) ([]*message.Message, error) {
 	return trial.Messages(events)
 }
 
-// end notes what became of a rollout: in one line, and where it is kept.
-func (r *rollouts) end(p *proposal, result string, err error) {
-	v := versions.Version{
-		Digest: p.digest, Size: len(p.file), Source: p.source, Settings: fingerprint(p.config), Seen: r.now.Began,
+// conclude notes what became of a rollout: in one line, and where it is kept.
+func (r *rollouts) conclude(p *proposal, result string, err error) {
+	r.tell(p, result, err)
+	kept := r.keep(p, result, err)
+	if place := p.fileAtPlace(); place != "" && decided(p, result, err) {
+		kept = errors.Join(kept, r.history.Consider(place))
 	}
+	if kept != nil {
+		r.log.Error("what became of a version could not be kept: the next start may not know of it", "digest", message.ShortDigest(p.digest), "error", kept)
+	}
+	r.note(p, result, err)
+	if !p.watched && p.instead != "" && (result == control.ResultRefused || result == control.ResultRolledBack) {
+		r.lookAgain() // what it has superseded may be better
+	}
+}
+
+// decided reports whether the file at the plugin's place needs no other look as
+// long as it stays the same.
+func decided(p *proposal, result string, err error) bool {
+	switch result {
+	case control.ResultLive:
+		return true
+	case control.ResultSuperseded:
+		return false
+	}
+	return p.watched && !isStranger(err)
+}
+
+// isStranger reports whether a version was refused for what it does not prove: its
+// signature may yet come.
+func isStranger(err error) bool {
+	_, stranger := errors.AsType[*provenance.Refusal](err)
+	return stranger
+}
+
+func (r *rollouts) tell(p *proposal, result string, err error) {
 	log := r.log.With("digest", message.ShortDigest(p.digest), "source", p.source)
 	live := message.ShortDigest(r.deployment.Live().Digest())
-	if err != nil {
-		v.Reason = err.Error()
-	}
-	var known *refusedBefore
-	var stranger *provenance.Refusal // its signature may yet come
-	var kept error
+	_, known := errors.AsType[*refusedBefore](err)
 	switch {
 	case result == control.ResultLive:
-		if p.back {
-			kept = r.wentBack(p)
-		}
-		v.Live = time.Now()
-		kept = errors.Join(kept, r.history.GoLive(v, p.file))
 		log.Info("plugin version is live", "took", time.Since(r.now.Began).Round(time.Millisecond))
-	case errors.As(err, &known), errors.As(err, &stranger):
+	case known, isStranger(err):
 		log.Warn("plugin version is refused, and the live one goes on", "live", live, "error", err)
 	case result == control.ResultRefused:
-		kept = r.history.Refuse(v)
 		log.Error("plugin version is refused, and the live one goes on", "live", live, "error", err)
 	case result == control.ResultRolledBack:
-		kept = r.history.RolledBack(v)
 		log.Error("plugin version is rolled back, and the live one goes on", "live", live, "error", err)
 	default:
 		log.Info("plugin version is given up", "live", live, "why", err)
 	}
-	if p.watched && stranger == nil && result != control.ResultSuperseded {
-		kept = errors.Join(kept, r.history.Consider(p.digest))
+}
+
+// keep has the history know.
+func (r *rollouts) keep(p *proposal, result string, err error) error {
+	v := versions.Version{
+		Digest: p.digest, Size: len(p.file), Source: p.source, Settings: fingerprint(p.config), Seen: r.now.Began,
 	}
-	if kept != nil {
-		log.Error("what became of a version could not be kept: the next start may not know of it", "error", kept)
+	if err != nil {
+		v.Reason = err.Error()
 	}
-	r.note(p, result, err)
+	_, known := errors.AsType[*refusedBefore](err)
+	switch {
+	case result == control.ResultLive:
+		return r.keepLive(p, v)
+	case known, isStranger(err):
+		return nil
+	case result == control.ResultRefused:
+		return r.history.Refuse(v)
+	case result == control.ResultRolledBack:
+		return r.history.RolledBack(v)
+	}
+	return nil
+}
+
+func (r *rollouts) keepLive(p *proposal, v versions.Version) (err error) {
+	if p.back {
+		err = r.wentBack(p)
+	}
+	v.Live = time.Now()
+	return errors.Join(err, r.history.GoLive(v, p.file))
 }
 
 // wentBack notes that the version which was live before p is worse.
@@ -360,7 +468,7 @@ func (r *rollouts) wentBack(p *proposal) error {
 func (r *rollouts) note(p *proposal, result string, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.running = false
+	r.current = nil
 	r.cancel(nil)
 	r.now.Stage, r.now.Result, r.now.Ended, r.now.Trial = stageDone, result, time.Now(), r.trial
 	if err != nil {
@@ -368,7 +476,7 @@ func (r *rollouts) note(p *proposal, result string, err error) {
 	}
 	r.results[result]++
 	if result == control.ResultLive {
-		r.configure(p.config)
+		r.settings = fingerprint(p.config)
 	}
 }
 
@@ -411,7 +519,7 @@ func digestOf(file []byte) string {
 func (r *rollouts) counts() (results map[string]int64, stage string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.running {
+	if r.current != nil {
 		stage = r.now.Stage
 	}
 	return maps.Clone(r.results), stage

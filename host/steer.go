@@ -65,7 +65,7 @@ func (r *rollouts) show() *control.Rollout {
 		return nil
 	}
 	shown := r.now
-	if r.running {
+	if r.current != nil {
 		shown.Trial = r.trial
 	}
 	return &shown
@@ -86,8 +86,20 @@ func (d *desk) Swap(_ context.Context, name string, m control.Module) (control.S
 		return control.Started{}, err
 	}
 	c, _ := l.rollouts.configured()
-	p := &proposal{source: cmp.Or(m.Name, "admin API"), file: m.File, signature: m.Signature, config: c}
-	return control.Started{Rollout: l.rollouts.propose(p)}, nil
+	p := &proposal{source: cmp.Or(m.Name, "admin API"), file: m.File, config: c}
+	if len(m.Signature) > 0 { // else there is none
+		p.signature = m.Signature
+	}
+	return l.begin(p)
+}
+
+// begin has a version go live that an operator wants.
+func (l *line) begin(p *proposal) (control.Started, error) {
+	number, err := l.rollouts.propose(p)
+	if err != nil {
+		return control.Started{}, control.Refuse("pipeline %q has ended, and runs no version\nhint: `relayhost reload` runs it again; the log says why it ended", l.name)
+	}
+	return control.Started{Rollout: number}, nil
 }
 
 // Promote ends a trial.
@@ -129,7 +141,7 @@ func (d *desk) Rollback(ctx context.Context, name, digest string) (control.Start
 		return control.Started{}, control.Refuse("version %s is not what sha256 pins, or was looked at with other public_keys\n"+
 			"hint: change the configuration and reload, or swap to the file", v.Digest[:12])
 	}
-	return control.Started{Rollout: l.rollouts.propose(&proposal{source: v.Source, file: file, config: c, back: true})}, nil
+	return l.begin(&proposal{source: v.Source, file: file, config: c, back: true, kept: true})
 }
 
 // keptVersion is the good version whose digest begins so, or the one before the

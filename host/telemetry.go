@@ -133,7 +133,7 @@ func (l *line) phase() string {
 	switch {
 	case phase == pipeline.Running:
 		return ""
-	case l.failed.Load():
+	case l.failure() != nil:
 		return "ended with an error; the log has it"
 	default:
 		return phase.String()

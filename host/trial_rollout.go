@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/relayhost/relayhost/host/config"
 	"github.com/relayhost/relayhost/host/control"
+	"github.com/relayhost/relayhost/host/message"
 	"github.com/relayhost/relayhost/host/plugin"
 )
 
@@ -17,8 +19,12 @@ type verdict struct {
 	reason  string // why not
 }
 
-// looks is how often in its window a trial is looked at.
-const looks = 20
+// looks is how often in its window a trial is looked at: more often, if else its
+// figures would be old.
+const (
+	looks   = 20
+	longest = time.Second
+)
 
 // try has a version on trial until its window or an operator ends it.
 func (r *rollouts) try(ctx context.Context, p *proposal, loaded *plugin.Plugin) (result string, err error) {
@@ -27,28 +33,34 @@ func (r *rollouts) try(ctx context.Context, p *proposal, loaded *plugin.Plugin) 
 	if err := r.deployment.Try(ctx, loaded, plugin.TrialOptions{Share: c.Share / 100, Shadow: shadow}, r.stage); err != nil {
 		return r.failure(ctx, errors.Join(err, loaded.Close(context.WithoutCancel(ctx))))
 	}
+	r.look(c, time.Now()) // so that there are figures whenever it is seen to be on trial
 	r.stage(c.Mode)
-	r.log.Info("plugin version is on trial", "mode", c.Mode, "share", fmt.Sprintf("%g%%", c.Share), "window", c.Window, "digest", p.digest[:12])
+	r.log.Info("plugin version is on trial", "mode", c.Mode, "share", fmt.Sprintf("%g%%", c.Share), "window", c.Window, "digest", message.ShortDigest(p.digest))
 	v := r.watchTrial(ctx, c)
 	if v == nil { // superseded, or the host ends
 		if errors.Is(context.Cause(ctx), errSuperseded) {
 			err = r.deployment.Drop(ctx)
 		}
-		return control.ResultSuperseded, errors.Join(context.Cause(ctx), err)
+		result, cause := r.failure(ctx, nil)
+		return result, errors.Join(cause, err)
 	}
 	if !v.promote {
 		return control.ResultRolledBack, errors.Join(errors.New(v.reason), r.deployment.Drop(ctx))
 	}
-	if err := r.deployment.Promote(ctx, r.stage); err != nil {
-		return control.ResultRolledBack, errors.Join(err, r.deployment.Drop(ctx))
+	if err = r.deployment.Promote(ctx, r.stage); err == nil {
+		return control.ResultLive, nil
 	}
-	return control.ResultLive, nil
+	err = errors.Join(err, r.deployment.Drop(ctx))
+	if ctx.Err() != nil {
+		return r.failure(ctx, err)
+	}
+	return control.ResultRolledBack, err
 }
 
 // watchTrial looks at a trial until it is decided; nil if ctx ends first.
 func (r *rollouts) watchTrial(ctx context.Context, c config.Rollout) *verdict {
 	began := time.Now()
-	tick := time.NewTicker(max(c.Window/looks, 10*time.Millisecond))
+	tick := time.NewTicker(min(c.Window/looks, longest))
 	defer tick.Stop()
 	reported := began
 	for {
@@ -110,7 +122,11 @@ func judge(c config.Rollout, t *plugin.Trial, over bool) *verdict {
 	if tried.Messages < int64(c.MinMessages) {
 		return nil
 	}
-	if increase := 100 * (failureRatio(tried) - failureRatio(live)); increase > c.MaxFailureIncrease {
+	increase := 100 * (failureRatio(tried) - failureRatio(live))
+	if !over {
+		increase -= chance(tried, live)
+	}
+	if increase > c.MaxFailureIncrease {
 		return &verdict{reason: fmt.Sprintf("it fails %.3g%% of its messages, the live one %.3g%%; max_failure_increase is %g",
 			100*failureRatio(tried), 100*failureRatio(live), c.MaxFailureIncrease)}
 	}
@@ -131,6 +147,18 @@ func judge(c config.Rollout, t *plugin.Trial, over bool) *verdict {
 	return &verdict{promote: true}
 }
 
+// chance is by how many percentage points the failures of two versions that are
+// equally good may well differ, in one of the many looks at them: three standard
+// deviations.
+func chance(a, b *plugin.Measures) float64 {
+	variance := 0.0
+	for _, m := range []*plugin.Measures{a, b} {
+		ratio := min(failureRatio(m), 1) // failures of batches count, too
+		variance += ratio * (1 - ratio) / float64(max(m.Messages, 1))
+	}
+	return 100 * 3 * math.Sqrt(variance)
+}
+
 // failureRatio is 0 where there was no message.
 func failureRatio(m *plugin.Measures) float64 {
 	return float64(m.Failures) / float64(max(m.Messages, 1))
@@ -143,7 +171,7 @@ func perMessage(total float64, m *plugin.Measures) float64 { return total / floa
 // none does.
 func (r *rollouts) decide(ctx context.Context, v verdict) (int64, bool) {
 	r.mu.Lock()
-	trying, number := r.running && r.now.Trying(), r.now.Number
+	trying, number := r.current != nil && r.now.Trying(), r.now.Number
 	r.mu.Unlock()
 	if !trying {
 		return 0, false

@@ -40,7 +40,7 @@ func (l *line) watchModule(ctx context.Context, c config.Pipeline) {
 			l.rollouts.log.Warn("the plugin's file cannot be read, and the live version goes on", "file", c.Plugin.Module, "error", found.Err)
 			return
 		}
-		l.rollouts.found(found.Data)
+		l.rollouts.found(ctx, c, found.Data)
 	})
 }
 
@@ -49,7 +49,7 @@ func (l *line) watchSignature(ctx context.Context, c config.Pipeline, file strin
 	o := watch.Options{Poll: c.Plugin.Rollout.PollInterval, Logger: l.rollouts.log}
 	watch.File(ctx, file, "", o, func(found watch.Content) {
 		if found.Err == nil {
-			l.rollouts.lookAgain(true)
+			l.rollouts.lookAgain()
 		}
 	})
 }
@@ -65,29 +65,41 @@ func signatures(c config.Pipeline) []string {
 	return []string{c.Plugin.Module + ".minisig", c.Plugin.Module + ".sig"}
 }
 
-// lookAgain proposes the file at its place, unless it is live.
-func (r *rollouts) lookAgain(watched bool) {
+// lookAgain proposes the file at its place, unless it is known.
+func (r *rollouts) lookAgain() {
 	c, _ := r.configured()
 	file, signature, err := readModule(c)
 	if err != nil {
 		r.log.Warn("the plugin's file cannot be read, and the live version goes on", "error", err)
 		return
 	}
-	p := &proposal{source: c.Plugin.Module, file: file, signature: signature, config: c, watched: watched}
-	if digestOf(file) != r.deployment.Live().Digest() {
-		r.propose(p)
+	if r.news(digestOf(file)) {
+		r.suggest(&proposal{source: c.Plugin.Module, file: file, signature: signature, config: c, watched: true})
 	}
 }
 
-// found proposes new content of the file.
-func (r *rollouts) found(file []byte) {
-	c, _ := r.configured()
+// news reports whether a file at the plugin's place is another one than when it
+// was looked at last: an operator may have chosen another version since.
+func (r *rollouts) news(digest string) bool {
+	return digest != r.deployment.Live().Digest() && digest != r.history.Considered()
+}
+
+// suggest proposes what nobody waits for.
+func (r *rollouts) suggest(p *proposal) {
+	_, _ = r.propose(p) // it fails with the pipeline, which tells that itself
+}
+
+// found proposes new content of the file, unless the configuration is another one
+// by now.
+func (r *rollouts) found(ctx context.Context, c config.Pipeline, file []byte) {
 	p := &proposal{source: c.Plugin.Module, file: file, config: c, watched: true}
 	if len(c.Plugin.PublicKeys) > 0 {
 		// What is wrong with it is said when it is looked for in the signature.
 		p.signature, _ = provenance.ReadSignature(provenance.FindSignature(c.Plugin.Module, c.Plugin.Signature))
 	}
-	r.propose(p)
+	if ctx.Err() == nil {
+		r.suggest(p)
+	}
 }
 
 // configured is what counts now, and a channel that is closed when it does no
@@ -98,8 +110,10 @@ func (r *rollouts) configured() (config.Pipeline, <-chan struct{}) {
 	return r.config, r.changed
 }
 
-// configure has another configuration count. The caller holds the lock.
+// configure has another configuration count, for all that is proposed from now on.
 func (r *rollouts) configure(c config.Pipeline) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.config = c
 	close(r.changed)
 	r.changed = make(chan struct{})

@@ -56,9 +56,8 @@ func TestDeadLettersDocument(t *testing.T) {
 	}
 }
 
-func fillForDocument(t *testing.T, dir string) {
-	t.Helper()
-	const config = `[[pipeline]]
+// usersConfig is a configuration whose server is not there.
+const usersConfig = `[[pipeline]]
 name = "users"
 [pipeline.producer]
 destination_id = "5f1e3a70-8c0d-4bb2-9f5c-6f0c7b0e9d11"
@@ -70,12 +69,15 @@ concurrency = 1
 [pipeline.batchers.default]
 batch_timeout = "1h"
 `
+
+func fillForDocument(t *testing.T, dir string) {
+	t.Helper()
 	const burials = `
 {"pipeline": "users", "id": "9d3f", "data": "{\"person\": {\"first_name\": \"Ada\"}}", "kind": "trap", "attempts": 5,
  "reason": "wasm error: unreachable in users.greet", "trace": "users.greet(i32)\nusers.handle_message(i32,i32) i64"}
 {"pipeline": "users", "id": "a41b", "data": "{\"person\": {\"first_name\": \"Betty\"}}", "kind": "fuel", "attempts": 1, "reason": "the fuel is used up in users.greet"}
 {"pipeline": "users", "id": "c07e", "data": "{}", "kind": "handler", "attempts": 1, "reason": "person is missing"}`
-	for name, text := range map[string][]byte{"relayhost.toml": []byte(config), "upcase-2.wasm": plugins.Upcase} {
+	for name, text := range map[string][]byte{"relayhost.toml": []byte(usersConfig), "upcase-2.wasm": plugins.Upcase} {
 		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -93,12 +95,13 @@ func (scripted) Status(context.Context) (control.Status, error) {
 		Running: true, Version: "0.2.0", PID: 4711, Started: time.Date(2026, 11, 25, 9, 30, 0, 0, time.UTC),
 		Pipelines: []control.Pipeline{
 			{
-				Name: "users", Phase: "running", Received: 120_310, Recovered: 12,
+				Name: "users", Phase: "running", Plugin: "3c9d1f0a77b2e1", Received: 120_310, Recovered: 12,
 				Settled: map[string]int64{"ok": 120_262, "handler": 40, "trap": 1}, InFlight: 7, DeadLettered: 38, Dropped: 3,
 				Waiting: map[string]int{"default": 5}, Retries: 1, Kept: &control.Kept{Unsettled: 7, UnsettledBytes: 2100, DeadLetters: 38},
 			},
 			{
-				Name: "audit", Phase: "running", Received: 500, Settled: map[string]int64{"ok": 500},
+				Name: "audit", Phase: "running", Plugin: "d64a0c55f19be2",
+				PluginState: &control.PluginState{Stage: "canary", Candidate: "70e2b8c41d9a05"}, Received: 500, Settled: map[string]int64{"ok": 500},
 				Lag: new(int64(12)), Cursor: new(int64(88_412)), Kept: &control.Kept{},
 			},
 		},

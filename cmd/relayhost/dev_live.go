@@ -86,10 +86,10 @@ func (c *devCommand) put(ctx context.Context, p *process, build buildFunc, file 
 func replaceFile(file string, data []byte) error {
 	part := file + ".part"
 	if err := os.WriteFile(part, data, 0o600); err != nil {
-		return fmt.Errorf("write what was built: %w", err)
+		return fmt.Errorf("write the module: %w", err)
 	}
 	if err := os.Rename(part, file); err != nil {
-		return fmt.Errorf("write what was built: %w", err)
+		return fmt.Errorf("write the module: %w", err)
 	}
 	return nil
 }

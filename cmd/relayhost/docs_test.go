@@ -44,10 +44,14 @@ func TestPluginCommandsDocument(t *testing.T) {
 	if err := os.WriteFile("people.jsonl", []byte(people), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	good := `{"data": {"person": {"first_name": "Ada"}}}` + "\n" + `{"data": {"person": {"first_name": "Betty"}}}`
+	if err := os.WriteFile("good.jsonl", []byte(good), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.WriteFile("upcase.wasm", plugins.Upcase, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	transcripts(t, doc, 4)
+	transcripts(t, doc, 6)
 }
 
 // The transcript of docs/dev.md is what the command prints.

@@ -64,6 +64,18 @@ func (s *sheet) module(m *plugin.Content) {
 	s.row("custom sections", rows(m.Sections, sectionText)...)
 }
 
+// examples is how many there are, nil if that cannot be told.
+func (s *sheet) examples(n *int) {
+	switch {
+	case n == nil:
+		s.row("examples", "they cannot be read")
+	case *n == 0:
+		s.row("examples", "none")
+	default:
+		s.row("examples", strconv.Itoa(*n))
+	}
+}
+
 func (s *sheet) limits(limits []plugin.LimitValue) {
 	lines := make([]string, len(limits))
 	for i, l := range limits {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -63,11 +64,11 @@ func (t *table) rollout(r *control.Rollout) {
 		state = resultText(r.Result)
 	}
 	t.row("rollout", fmt.Sprintf("%d, %s: %s%s", r.Number, versionText(r.Source, r.Digest), state, because(r.Error)))
+	if r.Trying() {
+		t.row("trial", r.Stage+trialEnd(r))
+	}
 	if r.Trial == nil {
 		return
-	}
-	if r.Trying() {
-		t.row("trial", r.Stage+trialEnd(r.Trial))
 	}
 	t.row("live", measuresText(r.Trial.Live))
 	t.row("candidate", measuresText(r.Trial.Candidate))
@@ -84,7 +85,13 @@ func because(reason string) string {
 	if reason == "" {
 		return ""
 	}
-	return ": " + plugin.Printable(reason, shown)
+	return ": " + firstLine(reason)
+}
+
+// firstLine is a reason without its hint.
+func firstLine(reason string) string {
+	line, _, _ := strings.Cut(reason, "\n")
+	return plugin.Printable(line, shown)
 }
 
 // measuresText has what is comparable, a message's share of each.
@@ -99,10 +106,10 @@ func measuresText(m control.Measures) string {
 }
 
 func (t *table) versions(all []control.Version) {
-	t.row("VERSION", "STATE", "SEEN", "LIVE", "SIZE", "SOURCE")
+	t.row("VERSION", "STATE", "SEEN", "LIVE", "SIZE", "SOURCE", "REASON")
 	for _, v := range all {
-		t.row(shortDigest(v.Digest), strings.ReplaceAll(v.State, "_", " ")+because(v.Reason), instant(v.Seen), instant(v.Live),
-			sizeText(v.Size), plugin.Printable(v.Source, nameShown))
+		t.row(shortDigest(v.Digest), strings.ReplaceAll(v.State, "_", " "), instant(v.Seen), instant(v.Live),
+			sizeText(v.Size), plugin.Printable(v.Source, nameShown), cmp.Or(firstLine(v.Reason), "-"))
 	}
 }
 

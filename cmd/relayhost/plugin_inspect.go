@@ -28,7 +28,7 @@ func (c *inspectCommand) Run(p *process) error {
 	if err != nil {
 		return err
 	}
-	if err := c.print(p.out, found); err != nil {
+	if err := c.print(p.out, found, examplesIn(file)); err != nil {
 		return err
 	}
 	if len(found.Problems) > 0 {
@@ -37,16 +37,26 @@ func (c *inspectCommand) Run(p *process) error {
 	return nil
 }
 
-func (c *inspectCommand) print(w io.Writer, found *plugin.Inspection) error {
+// examplesIn is how many examples a module carries, nil if they cannot be read.
+func examplesIn(file []byte) *int {
+	examples, err := examplesOf("", plugin.Examples(file))
+	if err != nil {
+		return nil
+	}
+	return new(len(examples))
+}
+
+func (c *inspectCommand) print(w io.Writer, found *plugin.Inspection, examples *int) error {
 	if c.JSON {
 		e := json.NewEncoder(w)
 		e.SetEscapeHTML(false)
-		return e.Encode(inspected{File: c.File, Inspection: found})
+		return e.Encode(inspected{File: c.File, Inspection: found, Examples: examples})
 	}
 	s := newSheet(w)
 	s.file(c.File, found)
 	if found.Module != nil {
 		s.module(found.Module)
+		s.examples(examples)
 	}
 	s.limits(found.Limits)
 	return s.close()
@@ -56,4 +66,5 @@ func (c *inspectCommand) print(w io.Writer, found *plugin.Inspection) error {
 type inspected struct {
 	File string `json:"file"`
 	*plugin.Inspection
+	Examples *int `json:"examples,omitempty"`
 }

@@ -63,7 +63,7 @@ func reachRunning(file string) (*control.Client, error) {
 	}
 	client, err := control.Dial(host.ControlSocket(c))
 	if errors.Is(err, control.ErrNoHost) {
-		return nil, fmt.Errorf("%w with %s", control.ErrNoHost, file)
+		return nil, fmt.Errorf("%w with %s\nhint: -c FILE names the configuration that a host runs with", control.ErrNoHost, file)
 	}
 	return client, err
 }

@@ -107,16 +107,19 @@ func resultText(result string) string {
 
 // tellTrial tells what a trial is, and what can be done about it.
 func (f *rollout) tellTrial(r *control.Rollout) {
-	f.tell("the trial has begun%s", trialEnd(r.Trial))
+	f.tell("the trial has begun%s", trialEnd(r))
 	_, _ = fmt.Fprintf(f.out, "hint: relayhost plugin history %[1]s shows how it goes; relayhost plugin promote %[1]s makes it live now, "+
 		"relayhost plugin rollback %[1]s ends it\n", f.pipeline)
 }
 
-func trialEnd(t *control.Trial) string {
-	if t == nil || t.Ends.IsZero() {
-		return ", and lasts until it is told to end"
+func trialEnd(r *control.Rollout) string {
+	switch {
+	case r.Trial != nil && !r.Trial.Ends.IsZero():
+		return ", and lasts until " + r.Trial.Ends.UTC().Format(time.RFC3339)
+	case r.Stage == control.StageCanary:
+		return ", and lasts as long as the window"
 	}
-	return ", and lasts until " + t.Ends.UTC().Format(time.RFC3339)
+	return ", and lasts until it is told to end"
 }
 
 // digestShown is how many digits of a digest are enough to name a version.

@@ -141,7 +141,7 @@ func TestRolloutIsFollowed(t *testing.T) {
 		},
 		"superseded":       {"swap users v2.wasm", []control.Rollout{step("test", "superseded", "")}, false, 1, `"users": superseded: v2.wasm`},
 		"long superseded":  {"swap users v2.wasm", []control.Rollout{newer}, false, 1, "superseded by rollout 8, of v3.wasm (999999999999)"},
-		"trial":            {"swap users v2.wasm", canary, false, 0, "users: canary\nusers: the trial has begun, and lasts until it is told"},
+		"trial":            {"swap users v2.wasm", canary, false, 0, "users: canary\nusers: the trial has begun, and lasts as long as the window"},
 		"trial, waited":    {"swap --wait users v2.wasm", canary, false, 0, "users: canary\nusers: switch\nusers: live"},
 		"trial, worse":     {"swap --wait users v2.wasm", back, false, 1, "rolled back: v2.wasm (0a0a0a0a0a0a): 12 % failures"},
 		"promote":          {"promote users", canary, true, 0, "users: switch\nusers: live"},
@@ -276,9 +276,9 @@ candidate  no messages yet
 compared   10, of which 1 differ; 2 skipped
 differs    event e1 in data, batcher
 
-VERSION       STATE                    SEEN                  LIVE                  SIZE      SOURCE
-0a0a0a0a0a0a  rolled back: two\nlines  2026-11-25T09:30:00Z  -                     1 B       a\nb
-9f9f9f9f9f9f  live                     2026-11-25T09:30:00Z  2026-11-25T09:30:01Z  20.0 KiB  upcase.wasm
+VERSION       STATE        SEEN                  LIVE                  SIZE      SOURCE       REASON
+0a0a0a0a0a0a  rolled back  2026-11-25T09:30:00Z  -                     1 B       a\nb         two
+9f9f9f9f9f9f  live         2026-11-25T09:30:00Z  2026-11-25T09:30:01Z  20.0 KiB  upcase.wasm  -
 `
 	if status, out, stderr := commanded("plugin", "history", "users"); status != 0 || out != want {
 		t.Errorf("status %d, %s\n%s\nwant\n%s", status, stderr, out, want)

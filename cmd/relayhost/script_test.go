@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net"
@@ -22,6 +23,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"relayhost": main,
 		"upcase":    writeUpcase,
+		"edition":   writeEdition,
 		"await":     await,
 		"bury":      bury,
 	})
@@ -34,6 +36,7 @@ func TestMain(m *testing.M) {
 // The guests of testdata/guests are in each script's folder.
 //
 //	upcase FILE          writes the plugin upcase
+//	edition FILE N       writes the guest edition as edition N
 //	await FILE TEXT      waits until the file has the text
 //	bury DIR             fills a journal with what standard input says
 //	freeport VAR         sets VAR to a port that nobody listens on
@@ -77,7 +80,16 @@ func sourceDir(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func writeUpcase() {
-	if err := os.WriteFile(os.Args[1], plugins.Upcase, 0o600); err != nil {
+	writeModule(plugins.Upcase)
+}
+
+func writeEdition() {
+	module, _ := os.ReadFile("edition.wasm") // an empty file will be refused
+	writeModule(bytes.Replace(module, []byte("edition=1"), []byte("edition="+os.Args[2]), 1))
+}
+
+func writeModule(module []byte) {
+	if err := os.WriteFile(os.Args[1], module, 0o600); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -117,11 +118,11 @@ func journalText(j *control.Journal) string {
 }
 
 func (t *table) pipelines(all []control.Pipeline) {
-	t.row("PIPELINE", "PHASE", "RECEIVED", "RECOVERED", "OK", "FAILED", "IN FLIGHT", "WAITING", "RETRIES", "HALTED", "LAG", "CURSOR", "DEAD LETTERS")
+	t.row("PIPELINE", "PHASE", "PLUGIN", "RECEIVED", "RECOVERED", "OK", "FAILED", "IN FLIGHT", "WAITING", "RETRIES", "HALTED", "LAG", "CURSOR", "DEAD LETTERS")
 	for i := range all {
 		p := &all[i]
 		if p.Phase == "" {
-			t.row(p.Name, "not in the configuration", "", "", "", "", "", "", "", "", "", "", letters(p.Kept))
+			t.row(p.Name, "not in the configuration", "", "", "", "", "", "", "", "", "", "", "", letters(p.Kept))
 			continue
 		}
 		ok := p.Settled[message.OK.String()]
@@ -129,11 +130,20 @@ func (t *table) pipelines(all []control.Pipeline) {
 		for _, n := range p.Waiting {
 			waiting += n
 		}
-		t.row(p.Name, p.Phase, decimal(p.Received), decimal(p.Recovered), decimal(ok), decimal(p.SettledTotal()-ok),
+		t.row(p.Name, p.Phase, pluginText(p), decimal(p.Received), decimal(p.Recovered), decimal(ok), decimal(p.SettledTotal()-ok),
 			decimal(p.InFlight), strconv.Itoa(waiting), strconv.Itoa(p.Retries), strconv.Itoa(p.HaltedPartitions),
 			optional(p.Lag), optional(p.Cursor), letters(p.Kept))
 	}
 	t.end()
+}
+
+// pluginText is the version that is live, and what the rollout of another is at.
+func pluginText(p *control.Pipeline) string {
+	text := cmp.Or(shortDigest(p.Plugin), "-")
+	if p.PluginState != nil {
+		text += fmt.Sprintf(" (%s: %s)", shortDigest(p.PluginState.Candidate), p.PluginState.Stage)
+	}
+	return text
 }
 
 // kept is what a journal holds while no host runs.

@@ -28,8 +28,8 @@ func (e exchange) end() {
 }
 
 // Flush has every batch emitted as it is, and waits until these, and those that
-// were emitted before, have been handled. It returns ctx's error if that ends
-// first.
+// were emitted before, have been handled, or the pipeline has ended. It returns
+// ctx's error if that ends first.
 func (p *Pipeline) Flush(ctx context.Context) error {
 	var waits []<-chan struct{}
 	for _, b := range p.batchers {
@@ -40,6 +40,8 @@ func (p *Pipeline) Flush(ctx context.Context) error {
 	for _, handled := range waits {
 		select {
 		case <-handled:
+		case <-p.ended:
+			return nil
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -49,21 +51,24 @@ func (p *Pipeline) Flush(ctx context.Context) error {
 
 // generation is the batches that were opened between two flushes.
 type generation struct {
-	left    int           // not handled; the lane's lock guards it
-	flushed bool          // no more are opened
+	left    int           // not handled, and one for the generation before; the lane's lock guards it
+	next    *generation   // nil until the flush: no more are opened then
 	handled chan struct{} // closed when none is left after the flush
 }
 
 func newGeneration() *generation { return &generation{handled: make(chan struct{})} }
 
 func (g *generation) check() {
-	if g.flushed && g.left == 0 {
-		close(g.handled)
+	if g.next == nil || g.left > 0 {
+		return
 	}
+	close(g.handled)
+	g.next.left--
+	g.next.check()
 }
 
 // flush emits all open batches, and returns a channel that is closed when all
-// of their generation have been handled.
+// of their generation, and of those before, have been handled.
 func (l *batchLane) flush() <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -71,9 +76,9 @@ func (l *batchLane) flush() <-chan struct{} {
 		l.emit(o, message.TriggerFlush)
 	}
 	g := l.generation
-	g.flushed = true
-	g.check()
 	l.generation = newGeneration()
+	g.next, l.generation.left = l.generation, 1
+	g.check()
 	l.signal()
 	return g.handled
 }

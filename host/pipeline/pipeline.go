@@ -79,6 +79,7 @@ type Pipeline struct {
 	draining  atomic.Bool
 	drained   chan struct{}
 	drainOnce sync.Once
+	ended     chan struct{} // closed when Run returns
 	// halted is set when the drain's deadline has passed and results count no
 	// longer.
 	halted atomic.Bool
@@ -96,7 +97,7 @@ func New(config Config, source Source, plugin Plugin) (*Pipeline, error) {
 		limiter: newLimiter(config.Producer.RateLimit),
 		gate:    newGate(), retrier: newRetrier(), turn: newTurn(),
 		batchers: make(map[string]*batcher, len(config.Batchers)),
-		stop:     make(chan struct{}), drained: make(chan struct{}),
+		stop:     make(chan struct{}), drained: make(chan struct{}), ended: make(chan struct{}),
 	}
 	for _, c := range config.Batchers {
 		p.batchers[c.Name] = newBatcher(p, c)
@@ -116,6 +117,7 @@ func (p *Pipeline) Config() Config { return p.config }
 // error if that was what ended it, and an error if a handler could not be made,
 // in which case nothing was pulled. Run may be called once.
 func (p *Pipeline) Run(ctx context.Context) error {
+	defer close(p.ended)
 	defer p.phase.advance(Ended)
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()

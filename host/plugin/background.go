@@ -3,6 +3,7 @@ package plugin
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,11 +11,14 @@ import (
 	"os"
 	"os/exec"
 	"time"
+
+	"github.com/relayhost/relayhost/host/plugin/meter"
 )
 
 // The environment of a process that compiles.
 const (
 	envCompile = "RELAYHOST_COMPILE"       // the cache's directory
+	envMeter   = "RELAYHOST_COMPILE_METER" // the meter's limits, in JSON
 	envLimit   = "RELAYHOST_COMPILE_LIMIT" // how long it may take, undisturbed
 	envPolite  = "RELAYHOST_COMPILE_POLITE"
 )
@@ -45,66 +49,99 @@ func self() string {
 	return file
 }
 
-// precompile has another process put a module's code into the cache, which leaves
-// this one's garbage collector alone and gives way to it. The error is for what
-// the module is to blame for: where there can be no such process, there is none,
-// and the module is compiled here.
-func (e *Engine) precompile(ctx context.Context, file []byte, limit time.Duration) error {
+// precompiles returns the directory of the cache that another process can compile
+// into, if there can be one.
+func (e *Engine) precompiles() (dir string, ok bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	if e.compiler == nil || e.cache == nil {
-		return nil
+		return "", false
+	}
+	return e.cache.parent, true
+}
+
+// precompile has another process meter a module and put its code into the cache,
+// which leaves this one's garbage collector alone and gives way to it. It returns
+// the metered module. The error is for what the module is to blame for: where the
+// other process fails there is neither, and the module is compiled here.
+func (e *Engine) precompile(ctx context.Context, dir string, file []byte, l meter.Limits, limit time.Duration) ([]byte, error) {
+	meterLimits, err := json.Marshal(l)
+	if err != nil {
+		return nil, err
 	}
 	limited, cancel := context.WithTimeout(ctx, patience*limit)
 	defer cancel()
 	command := e.compiler(limited)
-	command.Env = append(os.Environ(), envCompile+"="+e.cache.parent, envLimit+"="+limit.String())
+	command.Env = append(os.Environ(), envCompile+"="+dir, envLimit+"="+limit.String(), envMeter+"="+string(meterLimits))
 	command.Stdin = bytes.NewReader(file)
-	var said bytes.Buffer
-	command.Stderr = &said
-	err := command.Run()
+	var metered, said bytes.Buffer
+	metered.Grow(2 * len(file))
+	command.Stdout, command.Stderr = &metered, &said
+	if err = command.Start(); err == nil {
+		_ = giveWay(command.Process.Pid) // until it does so by itself; it may have ended
+		err = command.Wait()
+	}
 	exit, ended := errors.AsType[*exec.ExitError](err)
 	switch {
-	case err == nil, ctx.Err() != nil:
-		return nil
+	case err == nil:
+		return metered.Bytes(), nil
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
 	case limited.Err() != nil, ended && outOfTime(exit):
-		return fmt.Errorf("it does not compile within %v", limit)
+		return nil, fmt.Errorf("it does not compile within %v", limit)
 	case ended && exit.ExitCode() == statusUncompilable:
-		return fmt.Errorf("it does not compile: %s", printable(said.String(), maxReason))
+		return nil, errors.New(printable(said.String(), maxReason))
 	}
 	e.log.Warn("a plugin is compiled in this process, which slows its events down", "error", err)
-	return nil
+	return nil, nil
 }
 
 // CompileChild ends the process after compiling, if it is one that was started for
 // that; otherwise it does nothing. It is to be called before anything else.
 func CompileChild() {
 	if dir := os.Getenv(envCompile); dir != "" {
-		os.Exit(compileChild(dir, os.Stdin, os.Stderr))
+		os.Exit(compileChild(dir, os.Stdin, os.Stdout, os.Stderr))
 	}
 }
 
-func compileChild(dir string, in io.Reader, out io.Writer) int {
+func compileChild(dir string, in io.Reader, out, said io.Writer) int {
 	limit, err := time.ParseDuration(os.Getenv(envLimit))
 	if err == nil && os.Getenv(envPolite) == "" {
 		err = politely(limit)
 	}
-	if err != nil {
-		_, _ = fmt.Fprintln(out, err)
+	var l meter.Limits
+	err = errors.Join(err, json.Unmarshal([]byte(os.Getenv(envMeter)), &l))
+	file, readErr := io.ReadAll(in)
+	if err = errors.Join(err, readErr); err != nil {
+		_, _ = fmt.Fprintln(said, err)
 		return 1
 	}
+	metered, err := meter.Rewrite(file, l)
+	if err != nil {
+		_, _ = fmt.Fprint(said, unmetered(err))
+		return statusUncompilable
+	}
+	if status := compileInto(dir, metered, patience*limit, said); status != 0 {
+		return status
+	}
+	if _, err := out.Write(metered); err != nil {
+		_, _ = fmt.Fprintln(said, err)
+		return 1
+	}
+	return 0
+}
+
+// compileInto puts a module's code into the cache.
+func compileInto(dir string, metered []byte, limit time.Duration, said io.Writer) int {
 	ctx := context.Background()
-	file, err := io.ReadAll(in)
-	if err != nil {
-		_, _ = fmt.Fprintln(out, err)
-		return 1
-	}
 	engine, err := Open(ctx, Options{CacheDir: dir, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
-		_, _ = fmt.Fprintln(out, err)
+		_, _ = fmt.Fprintln(said, err)
 		return 1
 	}
-	_, err = engine.compile(ctx, file, patience*limit)
+	_, err = engine.compile(ctx, metered, limit)
 	if err = errors.Join(err, engine.Close(ctx)); err != nil {
-		_, _ = fmt.Fprint(out, err)
+		_, _ = fmt.Fprint(said, uncompiled(err))
 		return statusUncompilable
 	}
 	return 0

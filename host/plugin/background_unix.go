@@ -13,16 +13,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// niceness leaves a busy process more than nine tenths of each processor: its
-// weight is 56, and an ordinary one's 1024 (sched(7)).
-const niceness = 13
-
 // politely makes the process one that gives way, and whose time is limited. It
 // begins anew for that: on Linux the threads that are there would stay as they
 // are.
 func politely(limit time.Duration) error {
 	runtime.LockOSThread()
-	if err := unix.Setpriority(unix.PRIO_PROCESS, 0, niceness); err != nil {
+	if err := giveWay(0); err != nil {
 		return fmt.Errorf("give way: %w", err)
 	}
 	seconds := uint64(limit.Seconds()+1) * uint64(runtime.NumCPU()) //nolint:gosec // a day at most

@@ -40,9 +40,9 @@ func newBreaker(log *slog.Logger, limit int) *breaker {
 // tried.
 func (b *breaker) open() bool { return b.row.Load() >= b.limit }
 
-// pass waits until a call may be made. It returns the last failure if stop is
-// closed before. Who has passed must tell succeeded or failed.
-func (b *breaker) pass(stop <-chan struct{}) *fault {
+// pass waits until a call may be made. It returns the last failure if stop or
+// relief is closed before. Who has passed must tell succeeded or failed.
+func (b *breaker) pass(stop, relief <-chan struct{}) *fault {
 	if b.row.Load() < b.limit {
 		return nil
 	}
@@ -56,6 +56,9 @@ func (b *breaker) pass(stop <-chan struct{}) *fault {
 		case <-changed:
 		case <-timer.C:
 		case <-stop:
+			timer.Stop()
+			return f
+		case <-relief:
 			timer.Stop()
 			return f
 		}

@@ -88,10 +88,11 @@ const (
 	callsFailed
 )
 
-// Prepares reports whether a version at work exports prepare_messages, and Fails
-// handle_failed.
+// Prepares reports whether a version at work exports prepare_messages.
 func (d *Deployment) Prepares() bool { return d.calls.Load()&callsPrepare != 0 }
-func (d *Deployment) Fails() bool    { return d.calls.Load()&callsFailed != 0 }
+
+// Fails reports whether a version at work exports handle_failed.
+func (d *Deployment) Fails() bool { return d.calls.Load()&callsFailed != 0 }
 
 // expect says which versions are at work.
 func (d *Deployment) expect(versions ...*Plugin) {
@@ -127,20 +128,37 @@ func (d *Deployment) Sit(ctx context.Context, post Post) (*Seat, error) {
 	d.changing.Lock()
 	defer d.changing.Unlock()
 	s := &Seat{deployment: d, post: post, ctx: context.WithoutCancel(ctx)}
-	slot, err := s.slot(d.Live())
+	c, err := d.firstCrew(s)
 	if err != nil {
 		return nil, err
 	}
-	s.crew.Store(&crew{live: slot})
+	s.crew.Store(c)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.seats = append(d.seats, s)
 	return s, nil
 }
 
+// firstCrew makes the crew of a seat that is new.
+func (d *Deployment) firstCrew(s *Seat) (*crew, error) {
+	live, err := s.slot(d.Live())
+	t := d.onTrial()
+	if err != nil || t == nil {
+		return &crew{live: live}, err
+	}
+	var tried *Slot
+	if t.shadow == nil {
+		if tried, err = s.slot(t.candidate); err != nil {
+			return nil, errors.Join(err, closeAll(map[*Seat]*Slot{s: live}))
+		}
+	}
+	c := t.join(s, crew{live: live}, tried)
+	return &c, nil
+}
+
 // Switch makes next the live version, which it then owns, and closes the one
-// before. told is called as each stage begins: "warm", "switch", "drain". With an
-// error nothing has changed, and next is still the caller's.
+// before, and ends a trial that runs. told is called as each stage begins: "warm",
+// "switch", "drain". With an error nothing has changed, and next is still the caller's.
 func (d *Deployment) Switch(ctx context.Context, next *Plugin, told func(stage string)) error {
 	d.changing.Lock()
 	defer d.changing.Unlock()
@@ -148,6 +166,9 @@ func (d *Deployment) Switch(ctx context.Context, next *Plugin, told func(stage s
 	slots, err := d.warm(ctx, next)
 	if err != nil {
 		return err
+	}
+	if t := d.onTrial(); t != nil {
+		d.dismiss(ctx, t)
 	}
 	d.replace(ctx, next, slots, told)
 	return nil
@@ -262,6 +283,9 @@ const politeness = 4
 func closeAll(slots map[*Seat]*Slot) error {
 	var errs []error
 	for s, slot := range slots {
+		if slot == nil {
+			continue
+		}
 		errs = append(errs, slot.Close(s.ctx))
 	}
 	return errors.Join(errs...)

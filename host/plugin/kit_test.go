@@ -16,7 +16,10 @@ import (
 	"github.com/relayhost/relayhost/host/plugin/wasm"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	plugin.CompileChild()
+	goleak.VerifyTestMain(m)
+}
 
 // The puppet's commands; testdata/puppet.wat says what each does.
 const (

@@ -126,24 +126,43 @@ func (p *Plugin) compile(ctx context.Context, file []byte) error {
 	p.settings.tell("meter")
 	meterLimits := limits.meter()
 	meterLimits.ExportGlobals = p.restore
-	metered, err := meter.Rewrite(file, meterLimits)
+	metered, err := p.meter(ctx, file, meterLimits)
 	if err != nil {
-		return p.unmetered(err)
-	}
-	p.settings.tell("compile")
-	if p.settings.Background {
-		if err := p.engine.precompile(ctx, metered, limits.Module.CompileTime); err != nil {
-			return p.refuse(err.Error())
-		}
+		return err
 	}
 	p.code, err = p.engine.compile(ctx, metered, limits.Module.CompileTime)
 	switch {
 	case err == nil || errors.Is(err, ErrClosed):
 		return err
-	case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
+	case ctx.Err() != nil: // the module is not to blame
+		return ctx.Err()
+	case errors.Is(err, context.DeadlineExceeded):
 		return p.refuse(fmt.Sprintf("it does not compile within %v", limits.Module.CompileTime))
 	}
-	return p.refuse("it does not compile: " + printable(err.Error(), maxReason))
+	return p.refuse(uncompiled(err))
+}
+
+// meter has the module metered, and says that it is to be compiled: in the
+// background another process does both.
+func (p *Plugin) meter(ctx context.Context, file []byte, l meter.Limits) ([]byte, error) {
+	if dir, ok := p.engine.precompiles(); ok && p.settings.Background {
+		p.settings.tell("compile")
+		metered, err := p.engine.precompile(ctx, dir, file, l, p.settings.Limits.Module.CompileTime)
+		switch {
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case err != nil:
+			return nil, p.refuse(err.Error())
+		case metered != nil:
+			return metered, nil
+		}
+	}
+	metered, err := meter.Rewrite(file, l)
+	if err != nil {
+		return nil, p.unmetered(err)
+	}
+	p.settings.tell("compile")
+	return metered, nil
 }
 
 // inspect finds out whether an instance can be put back, if that is wanted.
@@ -162,9 +181,11 @@ func (p *Plugin) inspect(file []byte) error {
 	return nil
 }
 
-func (p *Plugin) unmetered(err error) *Refusal {
-	return p.refuse("it cannot be metered: " + printable(err.Error(), maxReason))
-}
+func (p *Plugin) unmetered(err error) *Refusal { return p.refuse(unmetered(err)) }
+
+func unmetered(err error) string { return "it cannot be metered: " + printable(err.Error(), maxReason) }
+
+func uncompiled(err error) string { return "it does not compile: " + printable(err.Error(), maxReason) }
 
 func (p *Plugin) refuse(problem string) *Refusal {
 	return &Refusal{Plugin: p.name, Digest: p.digest, Problems: []string{problem}}
@@ -212,7 +233,7 @@ func (p *Plugin) takeFirst() *Slot {
 }
 
 func (p *Plugin) newSlot(ctx context.Context) (*Slot, *fault) {
-	s := &Slot{plugin: p, ctx: context.WithoutCancel(ctx), limit: newLogLimit(&p.settings.Limits), stop: make(chan struct{})}
+	s := &Slot{plugin: p, ctx: context.WithoutCancel(ctx), limit: newLogLimit(&p.settings.Limits), stop: make(chan struct{}), relief: make(chan struct{})}
 	s.logger = p.log.With("slot", p.add(s))
 	instance, f := s.newInstance()
 	if f != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/relayhost/relayhost/host/message"
 	"github.com/relayhost/relayhost/host/plugin/wasm"
@@ -37,13 +38,8 @@ func WithExamples(file, examples []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the module: %w", err)
 	}
-	kept := m.Customs[:0]
-	for _, c := range m.Customs {
-		if c.Name != ExamplesSection {
-			kept = append(kept, c)
-		}
-	}
-	m.Customs = append(kept, wasm.Custom{After: lastSection, Name: ExamplesSection, Content: examples})
+	m.Customs = slices.DeleteFunc(m.Customs, func(c wasm.Custom) bool { return c.Name == ExamplesSection })
+	m.Customs = append(m.Customs, wasm.Custom{After: lastSection, Name: ExamplesSection, Content: examples})
 	return m.Encode(), nil
 }
 

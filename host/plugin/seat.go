@@ -49,6 +49,16 @@ func (c *crew) without(other *crew) []*Slot {
 	return slices.DeleteFunc(c.slots(), func(s *Slot) bool { return slices.Contains(other.slots(), s) })
 }
 
+// relieve has those that are to go, or to end what they have begun, wait no more
+// while their version rests: another takes its messages.
+func (c *crew) relieve(next *crew) {
+	for _, slot := range c.slots() {
+		if slot != next.live && slot != next.trial {
+			slot.relieve()
+		}
+	}
+}
+
 // Begin comes before the calls about a chunk.
 func (s *Seat) Begin() {
 	s.mu.Lock()
@@ -58,8 +68,8 @@ func (s *Seat) Begin() {
 // End comes after them.
 func (s *Seat) End() {
 	s.mu.Unlock()
-	// Whoever left a crew while the lock was held did not get it.
-	if s.next.Load() != nil && s.mu.TryLock() {
+	// Whoever left a crew while the lock was held did not get it, also here.
+	for s.next.Load() != nil && s.mu.TryLock() {
 		s.take()
 		s.mu.Unlock()
 	}
@@ -78,6 +88,19 @@ func (s *Seat) take() {
 	close(c.taken)
 }
 
+// relieved takes the crew that waits, if one does, in the midst of a chunk: no
+// call was made, since the version that is to go rests. What that has made of
+// the chunk may come to the live one's batches.
+func (s *Seat) relieved(o message.Outcome) bool {
+	if !isUnavailable(o) || s.next.Load() == nil {
+		return false
+	}
+	s.take()
+	return true
+}
+
+func isUnavailable(o message.Outcome) bool { return o.Kind == message.Unavailable }
+
 // change has the seat take a new crew as soon as it is between two chunks, and
 // returns the slots that nobody needs any more: all, if the seat is closed.
 func (s *Seat) change(to func(*Seat, crew) crew) (free []*Slot) {
@@ -90,6 +113,7 @@ func (s *Seat) change(to func(*Seat, crew) crew) (free []*Slot) {
 	}
 	next.taken = make(chan struct{})
 	s.next.Store(&next)
+	now.relieve(&next)
 	if s.mu.TryLock() {
 		s.take()
 		s.mu.Unlock()
@@ -120,7 +144,15 @@ func (s *Seat) Close(ctx context.Context) error {
 
 // PrepareMessages calls prepare_messages of the version that is to handle each.
 func (s *Seat) PrepareMessages(messages []*message.Message) []message.Patch {
-	c := s.crew.Load()
+	for {
+		patches := s.prepare(s.crew.Load(), messages)
+		if len(patches) == 0 || !s.relieved(patches[0].Outcome) {
+			return patches
+		}
+	}
+}
+
+func (s *Seat) prepare(c *crew, messages []*message.Message) []message.Patch {
 	if c.trial == nil {
 		return c.live.prepare(messages)
 	}
@@ -137,7 +169,15 @@ func (s *Slot) prepare(messages []*message.Message) []message.Patch {
 
 // HandleMessage calls handle_message.
 func (s *Seat) HandleMessage(m *message.Message) message.Patch {
-	c := s.crew.Load()
+	for {
+		patch := s.handleMessage(s.crew.Load(), m)
+		if !s.relieved(patch.Outcome) {
+			return patch
+		}
+	}
+}
+
+func (s *Seat) handleMessage(c *crew, m *message.Message) message.Patch {
 	if c.on != nil {
 		return c.on.handleMessage(c, m)
 	}
@@ -152,7 +192,15 @@ func (s *Seat) HandleMessage(m *message.Message) message.Patch {
 // the live one has those of versions that are gone. The result is valid until the
 // next call.
 func (s *Seat) HandleBatch(b *message.Batch) message.BatchResult {
-	c := s.crew.Load()
+	for {
+		result := s.handleBatch(s.crew.Load(), b)
+		if i := slices.IndexFunc(result.Outcomes, isUnavailable); i < 0 || !s.relieved(result.Outcomes[i]) {
+			return result
+		}
+	}
+}
+
+func (s *Seat) handleBatch(c *crew, b *message.Batch) message.BatchResult {
 	if c.old == nil && c.on == nil {
 		return c.live.HandleBatch(b)
 	}
@@ -161,9 +209,14 @@ func (s *Seat) HandleBatch(b *message.Batch) message.BatchResult {
 
 // HandleFailed calls handle_failed of the live version.
 func (s *Seat) HandleFailed(failures []message.Failure) ([]message.OnFailure, message.Outcome) {
-	c := s.crew.Load()
-	if c.live == nil {
-		return make([]message.OnFailure, len(failures)), message.Outcome{}
+	for {
+		c := s.crew.Load()
+		if c.live == nil {
+			return make([]message.OnFailure, len(failures)), message.Outcome{}
+		}
+		actions, o := c.live.HandleFailed(failures)
+		if !s.relieved(o) {
+			return actions, o
+		}
 	}
-	return c.live.HandleFailed(failures)
 }

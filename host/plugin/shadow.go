@@ -67,7 +67,9 @@ func before(m *message.Message) *message.Message {
 
 // offer has a message compared, if there is room.
 func (s *shadow) offer(m *message.Message, live *message.Patch) {
-	s.put(shadowed{message: before(m), live: *live, size: int64(m.Size() + len(live.Data))})
+	copied := before(m)
+	copied.Data = m.Data // what prepare_messages has made of it
+	s.put(shadowed{message: copied, live: *live, size: int64(m.Size() + len(live.Data))})
 }
 
 // offerBatch has a batch compared, if there is room.

@@ -41,6 +41,9 @@ type Slot struct {
 	interrupted atomic.Bool
 	stop        chan struct{}
 	stopOnce    sync.Once
+	// relief, once closed, ends the waits only: another slot is there.
+	relief     chan struct{}
+	reliefOnce sync.Once
 
 	closing sync.WaitGroup // of instances that were given up
 
@@ -58,6 +61,17 @@ func (s *Slot) newLog() *guestLog { return &guestLog{logger: s.logger, limit: s.
 func (s *Slot) Interrupt() {
 	s.interrupted.Store(true)
 	s.stopOnce.Do(func() { close(s.stop) })
+}
+
+// relieve ends the waits between calls, and those to come. Any goroutine may call
+// it.
+func (s *Slot) relieve() { s.reliefOnce.Do(func() { close(s.relief) }) }
+
+// cut ends the call that runs, and those to come but for teardown. Any goroutine
+// may call it.
+func (s *Slot) cut() {
+	s.relieve()
+	s.interrupted.Store(true)
 }
 
 // Spent is the fuel that the last call used, in units of package meter. Of a
@@ -149,10 +163,11 @@ func wireMessage(m *message.Message) abi.Message {
 }
 
 // acquire makes sure that there is an instance, and waits for one while the
-// plugin rests. It fails only when the slot is interrupted.
+// plugin rests. It fails only when the slot is interrupted or relieved.
 func (s *Slot) acquire() *fault {
+	s.spent = 0
 	for {
-		if last := s.plugin.breaker.pass(s.stop); last != nil {
+		if last := s.plugin.breaker.pass(s.stop, s.relief); last != nil {
 			return unavailable(last)
 		}
 		if s.instance != nil {
@@ -172,7 +187,7 @@ func (s *Slot) acquire() *fault {
 	}
 }
 
-// wait reports whether d passed before the slot was interrupted.
+// wait reports whether d passed before the slot was interrupted or relieved.
 func (s *Slot) wait(d time.Duration) bool {
 	if d <= 0 {
 		return true
@@ -184,6 +199,17 @@ func (s *Slot) wait(d time.Duration) bool {
 		return true
 	case <-s.stop:
 		return false
+	case <-s.relief:
+		return false
+	}
+}
+
+// uncut leaves a slot interrupted only by Interrupt.
+func (s *Slot) uncut() {
+	select {
+	case <-s.stop:
+	default:
+		s.interrupted.Store(false)
 	}
 }
 
@@ -219,6 +245,7 @@ func (s *Slot) discard(why string) {
 // Close gives the slot's instances back, after teardown. The error says whether
 // teardown failed; the slot is closed in any case.
 func (s *Slot) Close(context.Context) error {
+	s.uncut()
 	var errs []error
 	for _, spare := range s.spares {
 		if instance, f := spare.take(); f == nil {

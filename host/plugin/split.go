@@ -1,6 +1,8 @@
 package plugin
 
 import (
+	"slices"
+
 	"github.com/relayhost/relayhost/host/message"
 )
 
@@ -18,10 +20,10 @@ type split struct {
 func (c *crew) inOrder() [3]*Slot { return [3]*Slot{c.old, c.live, c.trial} }
 
 // owner is the slot of the version that has handled a message, the live one if
-// that is gone.
+// that is gone or rests.
 func (c *crew) owner(m *message.Message) *Slot {
 	for _, s := range c.inOrder() {
-		if s != nil && s != c.live && s.plugin.digest == m.Plugin && m.Plugin != c.live.plugin.digest {
+		if s != nil && s != c.live && s.plugin.digest == m.Plugin && m.Plugin != c.live.plugin.digest && !s.plugin.breaker.open() {
 			return s
 		}
 	}
@@ -55,28 +57,48 @@ func (s *split) handle(c *crew, b *message.Batch) message.BatchResult {
 	return message.BatchResult{Outcomes: s.outcomes, Records: s.records}
 }
 
-// handleBatch is measured while there is a trial.
+// handleBatch is measured while there is a trial. What a version is not called for
+// any more, the live one handles.
 func (c *crew) handleBatch(slot *Slot, b *message.Batch) message.BatchResult {
+	result := c.measureBatch(slot, b)
+	if slot != c.live && slices.ContainsFunc(result.Outcomes, isUnavailable) {
+		return c.measureBatch(c.live, b)
+	}
+	return result
+}
+
+func (c *crew) measureBatch(slot *Slot, b *message.Batch) message.BatchResult {
 	if c.on != nil {
 		return c.on.handleBatch(c, slot, b)
 	}
 	return slot.HandleBatch(b)
 }
 
-// prepare has each version prepare those that it will handle.
+// prepare has each version prepare those that it will handle. What the candidate
+// fails the live one prepares.
 func (s *split) prepare(c *crew, messages []*message.Message) []message.Patch {
 	patches := make([]message.Patch, len(messages))
-	for _, slot := range []*Slot{c.live, c.trial} {
-		s.take(messages, func(m *message.Message) bool { return (slot == c.trial) == c.on.picks(m) })
-		if len(s.places) == 0 {
-			continue
-		}
-		for i, p := range slot.prepare(s.part.Messages) {
-			patches[s.places[i]] = p
-		}
+	s.take(messages, c.on.tries)
+	if len(s.places) > 0 {
+		c.on.prepare(c.trial, s.part.Messages, patches, s.places)
+	}
+	prepared := make(map[*message.Message]bool, len(s.places))
+	for i, place := range s.places {
+		prepared[s.part.Messages[i]] = patches[place].OK()
+	}
+	s.take(messages, func(m *message.Message) bool { return !prepared[m] })
+	if len(s.places) > 0 {
+		place(patches, s.places, c.live.prepare(s.part.Messages))
 	}
 	clear(s.part.Messages)
 	return patches
+}
+
+// place puts patches of a part in their places.
+func place(patches []message.Patch, places []int, part []message.Patch) {
+	for i, p := range part {
+		patches[places[i]] = p
+	}
 }
 
 // take makes those that are chosen the part, and notes their places.

@@ -29,6 +29,7 @@ type trial struct {
 	live      tally
 	tried     tally
 	shadow    *shadow // nil for a canary
+	over      atomic.Bool
 }
 
 // Measures are what a version has done in a trial. Time is what its calls took.
@@ -95,10 +96,15 @@ func (t *trial) picks(m *message.Message) bool {
 	return maphash.String(t.seed, key) <= t.below
 }
 
+// tries reports whether the canary gets a message.
+func (t *trial) tries(m *message.Message) bool {
+	return t.shadow == nil && !t.over.Load() && !t.candidate.breaker.open() && t.picks(m)
+}
+
 // handleMessage gives a message to the version whose it is. What the candidate
 // fails the live version handles: it was no worse off without the trial.
 func (t *trial) handleMessage(c *crew, m *message.Message) message.Patch {
-	if t.shadow == nil && t.picks(m) && !t.candidate.breaker.open() {
+	if t.tries(m) {
 		if patch := t.measure(&t.tried, c.trial, m); patch.OK() {
 			return patch
 		}
@@ -122,6 +128,23 @@ func (t *trial) measure(to *tally, s *Slot, m *message.Message) message.Patch {
 	return patch
 }
 
+// prepare has the canary prepare messages, into their places. Its failures count;
+// the messages do when they are handled.
+func (t *trial) prepare(s *Slot, messages []*message.Message, patches []message.Patch, places []int) {
+	if !s.plugin.prepares {
+		return
+	}
+	began := time.Now()
+	place(patches, places, s.prepare(messages))
+	failures := 0
+	for _, i := range places {
+		if !patches[i].OK() {
+			failures++
+		}
+	}
+	t.tried.add(s, began, 0, failures)
+}
+
 // handleBatch counts the failures of a batch as those of its messages, which
 // have been counted.
 func (t *trial) handleBatch(c *crew, s *Slot, b *message.Batch) message.BatchResult {
@@ -138,7 +161,8 @@ func (t *trial) handleBatch(c *crew, s *Slot, b *message.Batch) message.BatchRes
 		}
 	}
 	to.add(s, began, 0, failures)
-	if t.shadow != nil && len(b.Messages) > 0 && t.picks(b.Messages[0]) {
+	// What was prepared is not made again, so that a batch of it tells nothing.
+	if t.shadow != nil && len(b.Messages) > 0 && !s.plugin.prepares && t.picks(b.Messages[0]) {
 		t.shadow.offerBatch(b, result)
 	}
 	return result
@@ -158,9 +182,9 @@ func (t *trial) stop() {
 	}
 }
 
-// Try begins a trial of a version, which the deployment then owns. told is called
-// when it is warmed. With an error nothing has changed, and the version is still
-// the caller's.
+// Try begins a trial of a version, which the deployment then owns, in the place of
+// one that runs. told is called as it is warmed. With an error nothing has
+// changed, and the version is still the caller's.
 func (d *Deployment) Try(ctx context.Context, candidate *Plugin, o TrialOptions, told func(stage string)) error {
 	d.changing.Lock()
 	defer d.changing.Unlock()
@@ -176,20 +200,28 @@ func (d *Deployment) Try(ctx context.Context, candidate *Plugin, o TrialOptions,
 	if err != nil {
 		return err
 	}
+	if last := d.onTrial(); last != nil {
+		d.dismiss(ctx, last)
+	}
 	if !o.Shadow {
 		d.expect(d.Live(), candidate)
 	}
 	d.change(func(s *Seat, now crew) crew {
-		if s.post != Failures || o.Shadow {
-			now.on = t
-		}
-		now.trial = slots[s]
-		return now
+		return t.join(s, now, slots[s])
 	})
 	d.mu.Lock()
 	d.trial = t
 	d.mu.Unlock()
 	return nil
+}
+
+// join puts the trial at a seat, with a slot if it is a canary.
+func (t *trial) join(s *Seat, c crew, tried *Slot) crew {
+	if s.post != Failures {
+		c.on = t
+	}
+	c.trial = tried
+	return c
 }
 
 // Trial is what the trial has shown so far.
@@ -239,7 +271,20 @@ func (d *Deployment) Drop(ctx context.Context) error {
 	if t == nil {
 		return ErrNoTrial
 	}
+	d.dismiss(ctx, t)
+	return nil
+}
+
+// dismiss has the canary end at once what it does with a message: the live version
+// handles that.
+func (d *Deployment) dismiss(ctx context.Context, t *trial) {
 	t.stop()
+	t.over.Store(true)
+	for _, s := range d.seated() {
+		if c := s.crew.Load(); c.trial != nil && s.post == Processor {
+			c.trial.cut()
+		}
+	}
 	d.change(func(s *Seat, now crew) crew {
 		if s.post == Batcher {
 			now.old = now.trial
@@ -253,7 +298,6 @@ func (d *Deployment) Drop(ctx context.Context) error {
 	d.drain(ctx)
 	d.expect(d.Live())
 	d.retire(ctx, t.candidate)
-	return nil
 }
 
 func (d *Deployment) onTrial() *trial {
