@@ -253,7 +253,7 @@ func (d *Deployment) warm(ctx context.Context, next *Plugin) (map[*Seat]*Slot, e
 		slot, err := s.slot(next)
 		if err == nil && slot != nil {
 			slots[s] = slot
-			err = d.spare(slot)
+			err = d.spare(ctx, slot)
 		}
 		if err = errors.Join(err, ctx.Err()); err != nil {
 			return nil, errors.Join(err, closeAll(slots))
@@ -263,7 +263,7 @@ func (d *Deployment) warm(ctx context.Context, next *Plugin) (map[*Seat]*Slot, e
 }
 
 // spare gives a slot a spare, and leaves the messages time meanwhile.
-func (d *Deployment) spare(s *Slot) error {
+func (d *Deployment) spare(ctx context.Context, s *Slot) error {
 	began := time.Now()
 	instance, f := s.newInstance()
 	if f != nil {
@@ -271,7 +271,9 @@ func (d *Deployment) spare(s *Slot) error {
 	}
 	s.spares = append(s.spares, readySpare(instance))
 	if busy := d.options.Busy; busy != nil && busy() {
-		time.Sleep(min(2*politeness*time.Since(began), time.Second)) // it and the slot's own instance
+		limited, cancel := context.WithTimeout(ctx, min(2*politeness*time.Since(began), time.Second)) // it and the slot's own instance
+		defer cancel()
+		<-limited.Done()
 	}
 	return nil
 }

@@ -27,7 +27,7 @@ func (r *recent) keep(m *message.Message, p *message.Patch) {
 	if !p.OK() || len(m.Event) > recentSize {
 		return
 	}
-	kept := &message.Message{ID: m.ID, Event: m.Event, Position: m.Position, Partition: m.Partition}
+	kept := before(m)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.events[r.next] = kept
@@ -40,11 +40,18 @@ func (r *recent) messages() (all []*message.Message) {
 	defer r.mu.Unlock()
 	for _, m := range r.events {
 		if m != nil {
-			all = append(all, &message.Message{
-				ID: m.ID, Event: m.Event, Position: m.Position, Partition: m.Partition,
-				Attempt: 1, Batcher: message.DefaultBatcher,
-			})
+			m = before(m)
+			m.Attempt = 1
+			all = append(all, m)
 		}
 	}
 	return all
+}
+
+// before is a message as it was before it was handled.
+func before(m *message.Message) *message.Message {
+	return &message.Message{
+		ID: m.ID, Event: m.Event, Position: m.Position, Partition: m.Partition,
+		Attempt: m.Attempt, Batcher: message.DefaultBatcher,
+	}
 }

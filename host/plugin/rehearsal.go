@@ -59,11 +59,13 @@ func (p *Plugin) Rehearse(ctx context.Context, messages []*message.Message) (out
 	defer func() { err = errors.Join(err, slot.Close(ctx)) }()
 	defer context.AfterFunc(ctx, slot.Interrupt)()
 	outcomes = make([]message.Outcome, len(messages))
-	if p.prepares {
-		slot.PrepareMessages(messages)
-	}
 	batches := map[[2]string][]int{}
-	for i, m := range messages {
+	for i, prepared := range slot.prepare(messages) {
+		m := messages[i]
+		if outcomes[i] = prepared.Outcome; !prepared.OK() {
+			continue
+		}
+		m.Apply(&prepared)
 		patch := slot.HandleMessage(m)
 		if outcomes[i] = patch.Outcome; patch.OK() && len(patch.Outputs) == 0 {
 			m.Apply(&patch)

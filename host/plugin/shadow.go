@@ -6,7 +6,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/relayhost/relayhost/host/message"
 )
@@ -27,8 +26,9 @@ type shadow struct {
 	trial   *trial
 	slot    *Slot
 	queue   chan shadowed
-	waiting atomic.Int64 // bytes of what is in the queue
-	ended   chan struct{}
+	waiting atomic.Int64  // bytes of what is in the queue
+	stopped chan struct{} // closed by stop
+	ended   chan struct{} // closed when run has ended
 	once    sync.Once
 
 	mu          sync.Mutex
@@ -52,17 +52,12 @@ func newShadow(t *trial) (*shadow, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &shadow{trial: t, slot: slot, queue: make(chan shadowed, shadowQueue), ended: make(chan struct{})}
+	s := &shadow{
+		trial: t, slot: slot, queue: make(chan shadowed, shadowQueue),
+		stopped: make(chan struct{}), ended: make(chan struct{}),
+	}
 	go s.run()
 	return s, nil
-}
-
-// before is a message as it was before it was handled.
-func before(m *message.Message) *message.Message {
-	return &message.Message{
-		ID: m.ID, Event: m.Event, Position: m.Position, Partition: m.Partition,
-		Attempt: m.Attempt, Batcher: message.DefaultBatcher,
-	}
 }
 
 // offer has a message compared, if there is room.
@@ -116,19 +111,26 @@ func (s *shadow) skip() {
 // run compares until stop.
 func (s *shadow) run() {
 	defer close(s.ended)
-	for item := range s.queue {
-		s.waiting.Add(-item.size)
-		switch {
-		case item.message == nil && item.batch == nil:
+	for {
+		select {
+		case <-s.stopped:
 			return
-		case s.trial.candidate.breaker.open():
-			s.skip() // it fails all the time, and would have us wait
-		case item.batch != nil:
-			s.tryBatch(&item)
-		default:
-			patch := s.trial.measure(&s.trial.tried, s.slot, item.message)
-			s.note(item.message.ID, differing(&item.live, &patch))
+		case item := <-s.queue:
+			s.waiting.Add(-item.size)
+			s.try(&item)
 		}
+	}
+}
+
+func (s *shadow) try(item *shadowed) {
+	switch {
+	case s.trial.candidate.breaker.open():
+		s.skip() // it fails all the time, and would have us wait
+	case item.batch != nil:
+		s.tryBatch(item)
+	default:
+		patch := s.trial.measure(&s.trial.tried, s.slot, item.message)
+		s.note(item.message.ID, differing(&item.live, &patch))
 	}
 }
 
@@ -176,25 +178,13 @@ func (s *shadow) note(id string, fields []string) {
 // which it interrupts.
 func (s *shadow) stop() {
 	s.once.Do(func() {
+		close(s.stopped)
 		s.slot.Interrupt()
-		s.queueEnd()
 		<-s.ended
 		if err := s.slot.Close(context.Background()); err != nil {
 			s.trial.candidate.log.Warn("teardown failed", "error", err)
 		}
 	})
-}
-
-// queueEnd has run end. Nobody closes the queue, since seats may yet offer.
-func (s *shadow) queueEnd() {
-	for {
-		select {
-		case s.queue <- shadowed{}:
-			return
-		case <-s.queue:
-		case <-time.After(time.Millisecond):
-		}
-	}
 }
 
 func (s *shadow) report(r *Trial) {

@@ -9,15 +9,18 @@ import (
 // split gives the messages of a batch, or of a chunk, to the versions that they
 // belong to. It is a seat's memory for that.
 type split struct {
+	owners   []*Slot // of the batch's messages, by position
 	part     message.Batch
 	places   []int
 	outcomes []message.Outcome
 	records  []message.Record
 }
 
-// inOrder are the slots in the order in which messages of the same key may have
-// come to them.
-func (c *crew) inOrder() [3]*Slot { return [3]*Slot{c.old, c.live, c.trial} }
+// inOrder are the slots in the order in which they get their parts: the version
+// before first, since messages of a key came to it first; the live one last, since
+// it has the parts of those that are not called any more, and what it returns is
+// valid until it is called again. The canary's keys are no others'.
+func (c *crew) inOrder() [3]*Slot { return [3]*Slot{c.old, c.trial, c.live} }
 
 // owner is the slot of the version that has handled a message, the live one if
 // that is gone or rests.
@@ -30,44 +33,63 @@ func (c *crew) owner(m *message.Message) *Slot {
 	return c.live
 }
 
-// handle has each version handle its own part of a batch.
+// handle has each version handle its own part of a batch. Whose a message is is
+// found once: a version may come to rest meanwhile.
 func (s *split) handle(c *crew, b *message.Batch) message.BatchResult {
 	s.outcomes, s.records = append(s.outcomes[:0], make([]message.Outcome, len(b.Messages))...), s.records[:0]
+	s.owners = s.owners[:0]
+	for _, m := range b.Messages {
+		s.owners = append(s.owners, c.owner(m))
+	}
 	for _, slot := range c.inOrder() {
-		if slot == nil {
-			continue
+		switch s.takeOf(slot, b.Messages); {
+		case len(s.places) == 0:
+		case len(s.places) < len(b.Messages):
+			s.handlePart(c, slot, b)
+		default:
+			if result := c.handleBatch(slot, b); slot == c.live || !notCalled(result) {
+				return result
+			}
+			s.leaveToLive(c)
 		}
-		s.take(b.Messages, func(m *message.Message) bool { return c.owner(m) == slot })
-		if len(s.places) == 0 {
-			continue
-		}
-		if len(s.places) == len(b.Messages) {
-			clear(s.part.Messages)
-			return c.handleBatch(slot, b)
-		}
-		s.part.Batcher, s.part.Key, s.part.Partition, s.part.Trigger = b.Batcher, b.Key, b.Partition, b.Trigger
-		result := c.handleBatch(slot, &s.part)
-		for i, place := range s.places {
-			s.outcomes[place] = result.Outcomes[i]
-		}
-		s.records = append(s.records, result.Records...)
 	}
 	clear(s.part.Messages)
 	b.Plugin = "" // each message has its own
 	return message.BatchResult{Outcomes: s.outcomes, Records: s.records}
 }
 
-// handleBatch is measured while there is a trial. What a version is not called for
-// any more, the live one handles.
-func (c *crew) handleBatch(slot *Slot, b *message.Batch) message.BatchResult {
-	result := c.measureBatch(slot, b)
-	if slot != c.live && slices.ContainsFunc(result.Outcomes, isUnavailable) {
-		return c.measureBatch(c.live, b)
-	}
-	return result
+// takeOf makes the messages of a slot the part.
+func (s *split) takeOf(slot *Slot, messages []*message.Message) {
+	i := -1
+	s.take(messages, func(*message.Message) bool { i++; return slot != nil && s.owners[i] == slot })
 }
 
-func (c *crew) measureBatch(slot *Slot, b *message.Batch) message.BatchResult {
+// handlePart has a slot handle the part of a batch, or leaves it to the live one.
+func (s *split) handlePart(c *crew, slot *Slot, b *message.Batch) {
+	s.part.Batcher, s.part.Key, s.part.Partition, s.part.Trigger = b.Batcher, b.Key, b.Partition, b.Trigger
+	result := c.handleBatch(slot, &s.part)
+	if slot != c.live && notCalled(result) {
+		s.leaveToLive(c)
+		return
+	}
+	for i, place := range s.places {
+		s.outcomes[place] = result.Outcomes[i]
+	}
+	s.records = append(s.records, result.Records...)
+}
+
+// notCalled reports whether the version was not called, since it is not any more.
+func notCalled(r message.BatchResult) bool { return slices.ContainsFunc(r.Outcomes, isUnavailable) }
+
+// leaveToLive gives the part to the live version, whose turn comes last.
+func (s *split) leaveToLive(c *crew) {
+	for _, place := range s.places {
+		s.owners[place] = c.live
+	}
+}
+
+// handleBatch is measured while there is a trial.
+func (c *crew) handleBatch(slot *Slot, b *message.Batch) message.BatchResult {
 	if c.on != nil {
 		return c.on.handleBatch(c, slot, b)
 	}

@@ -108,13 +108,25 @@ func (t *trial) handleMessage(c *crew, m *message.Message) message.Patch {
 		if patch := t.measure(&t.tried, c.trial, m); patch.OK() {
 			return patch
 		}
-		return c.live.HandleMessage(m)
+		return c.live.handleAnew(m)
 	}
 	patch := t.measure(&t.live, c.live, m)
 	if t.shadow != nil && t.picks(m) {
 		t.shadow.offer(m, &patch)
 	}
 	return patch
+}
+
+// handleAnew handles a message that another version has failed, from what it was
+// before that one prepared it.
+func (s *Slot) handleAnew(m *message.Message) message.Patch {
+	m.Begin()
+	if patch := s.prepare([]*message.Message{m})[0]; patch.OK() {
+		m.Apply(&patch)
+	} else {
+		return patch
+	}
+	return s.HandleMessage(m)
 }
 
 func (t *trial) measure(to *tally, s *Slot, m *message.Message) message.Patch {

@@ -100,14 +100,14 @@ func TestCanaryFails(t *testing.T) {
 	}
 }
 
-// A batch of the candidate's goes to the candidate after the live version's; one
+// Of a batch the candidate gets its own, before the live version; one
 // of a candidate that rests the live one handles.
 func TestCanaryBatch(t *testing.T) {
 	a, b := taggedAs(t, "version1"), taggedAs(t, "version2")
 	o := newOffice(t, a)
 	s := o.sit(plugin.Batcher)
 	o.try(b, all)
-	checkBatch(t, s, []string{"b1", "a2", "b3"}, []string{"version1 a2", "version2 b1 b3"}, a, b)
+	checkBatch(t, s, []string{"b1", "a2", "b3"}, []string{"version2 b1 b3", "version1 a2"}, a, b)
 	inside, leave := make(chan struct{}), make(chan struct{})
 	o.flush = func(context.Context) error {
 		close(inside)
