@@ -321,8 +321,8 @@ func onFailure(name string) message.OnFailure {
 // slots makes a plugin's slots the pipeline's handlers.
 type slots struct{ plugin *plugin.Plugin }
 
-func (s slots) NewHandler(ctx context.Context, stage pipeline.Stage) (pipeline.Handler, error) {
-	if stage == pipeline.Failures && !s.Callbacks().HandleFailed {
+func (s slots) NewHandler(ctx context.Context, stage message.Stage) (pipeline.Handler, error) {
+	if stage == message.StageFailures && !s.Callbacks().HandleFailed {
 		return nil, nil
 	}
 	return s.plugin.NewSlot(ctx)
@@ -338,10 +338,8 @@ func (s slots) Callbacks() pipeline.Callbacks {
 // seats makes a deployment's seats the pipeline's handlers.
 type seats struct{ deployment *plugin.Deployment }
 
-func (s seats) NewHandler(ctx context.Context, stage pipeline.Stage) (pipeline.Handler, error) {
-	return s.deployment.Sit(ctx, map[pipeline.Stage]plugin.Post{
-		pipeline.Processors: plugin.Processor, pipeline.Batchers: plugin.Batcher, pipeline.Failures: plugin.Failures,
-	}[stage])
+func (s seats) NewHandler(ctx context.Context, stage message.Stage) (pipeline.Handler, error) {
+	return s.deployment.Sit(ctx, stage)
 }
 
 func (s seats) Callbacks() pipeline.Callbacks {

@@ -437,8 +437,8 @@ type plugged struct {
 	faults bool
 }
 
-func (p plugged) NewHandler(_ context.Context, s pipeline.Stage) (pipeline.Handler, error) {
-	if s == pipeline.Failures {
+func (p plugged) NewHandler(_ context.Context, s message.Stage) (pipeline.Handler, error) {
+	if s == message.StageFailures {
 		return nil, nil
 	}
 	return p, nil

@@ -192,8 +192,8 @@ type posts struct {
 	watch func(*plugin.Seat) pipeline.Handler
 }
 
-func (p posts) NewHandler(ctx context.Context, stage pipeline.Stage) (pipeline.Handler, error) {
-	seat, err := p.Sit(ctx, plugin.Post(stage))
+func (p posts) NewHandler(ctx context.Context, stage message.Stage) (pipeline.Handler, error) {
+	seat, err := p.Sit(ctx, message.Stage(stage))
 	if err != nil {
 		return nil, err
 	}

@@ -17,12 +17,12 @@ type seats struct {
 	keys       int
 }
 
-func (s seats) NewHandler(ctx context.Context, stage pipeline.Stage) (pipeline.Handler, error) {
-	posts := map[pipeline.Stage]plugin.Post{
-		pipeline.Processors: plugin.Processor, pipeline.Batchers: plugin.Batcher, pipeline.Failures: plugin.Failures,
+func (s seats) NewHandler(ctx context.Context, stage message.Stage) (pipeline.Handler, error) {
+	posts := map[message.Stage]message.Stage{
+		message.StageProcessors: message.StageProcessors, message.StageBatchers: message.StageBatchers, message.StageFailures: message.StageFailures,
 	}
 	seat, err := s.deployment.Sit(ctx, posts[stage])
-	if err != nil || stage != pipeline.Processors || s.keys < 2 {
+	if err != nil || stage != message.StageProcessors || s.keys < 2 {
 		return seat, err
 	}
 	return newKeyed(seat, s.keys), nil
@@ -58,7 +58,7 @@ type native struct{ outcomes []message.Outcome }
 
 var upcased = bytes.Repeat([]byte("x"), len(guests.Upcased))
 
-func (native) NewHandler(context.Context, pipeline.Stage) (pipeline.Handler, error) {
+func (native) NewHandler(context.Context, message.Stage) (pipeline.Handler, error) {
 	return &native{}, nil
 }
 func (native) Callbacks() pipeline.Callbacks { return pipeline.Callbacks{} }

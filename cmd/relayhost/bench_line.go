@@ -75,8 +75,8 @@ func mallocs() uint64 {
 	return m.Mallocs
 }
 
-func (b *benchLine) NewHandler(ctx context.Context, stage pipeline.Stage) (pipeline.Handler, error) {
-	if stage == pipeline.Failures && !b.plugin.Exports(exportFailed) {
+func (b *benchLine) NewHandler(ctx context.Context, stage message.Stage) (pipeline.Handler, error) {
+	if stage == message.StageFailures && !b.plugin.Exports(exportFailed) {
 		return nil, nil
 	}
 	slot, err := b.plugin.NewSlot(ctx)

@@ -23,11 +23,11 @@ type exchanging struct {
 	ends func() // called at each End of a processor
 
 	mu    sync.Mutex
-	pairs map[pipeline.Stage]int
-	calls map[pipeline.Stage]int
+	pairs map[message.Stage]int
+	calls map[message.Stage]int
 }
 
-func (p *exchanging) NewHandler(ctx context.Context, s pipeline.Stage) (pipeline.Handler, error) {
+func (p *exchanging) NewHandler(ctx context.Context, s message.Stage) (pipeline.Handler, error) {
 	h, err := p.plugin.NewHandler(ctx, s)
 	if h == nil || err != nil {
 		return nil, err
@@ -38,7 +38,7 @@ func (p *exchanging) NewHandler(ctx context.Context, s pipeline.Stage) (pipeline
 type exchanger struct {
 	pipeline.Handler
 	plugin *exchanging
-	stage  pipeline.Stage
+	stage  message.Stage
 	begun  atomic.Bool
 }
 
@@ -49,7 +49,7 @@ func (e *exchanger) Begin() {
 }
 
 func (e *exchanger) End() {
-	if e.plugin.ends != nil && e.stage == pipeline.Processors {
+	if e.plugin.ends != nil && e.stage == message.StageProcessors {
 		e.plugin.ends()
 	}
 	if !e.begun.Swap(false) {
@@ -58,7 +58,7 @@ func (e *exchanger) End() {
 	e.count(e.plugin.pairs)
 }
 
-func (e *exchanger) count(counts map[pipeline.Stage]int) {
+func (e *exchanger) count(counts map[message.Stage]int) {
 	e.plugin.mu.Lock()
 	defer e.plugin.mu.Unlock()
 	counts[e.stage]++
@@ -92,7 +92,7 @@ func (e *exchanger) HandleFailed(f []message.Failure) ([]message.OnFailure, mess
 }
 
 func newExchanging(t *testing.T, p *plugin) *exchanging {
-	return &exchanging{plugin: p, t: t, pairs: map[pipeline.Stage]int{}, calls: map[pipeline.Stage]int{}}
+	return &exchanging{plugin: p, t: t, pairs: map[message.Stage]int{}, calls: map[message.Stage]int{}}
 }
 
 // Every call lies between a Begin and its End, in all stages, also of what is
@@ -128,7 +128,7 @@ func TestExchangePairs(t *testing.T) {
 		if err := pl.Run(t.Context()); err != nil {
 			t.Error(err)
 		}
-		for stage, least := range map[pipeline.Stage]int{pipeline.Processors: 8, pipeline.Batchers: 10, pipeline.Failures: 1} {
+		for stage, least := range map[message.Stage]int{message.StageProcessors: 8, message.StageBatchers: 10, message.StageFailures: 1} {
 			if p.pairs[stage] < least || p.calls[stage] < p.pairs[stage] {
 				t.Errorf("stage %d: %d pairs, %d calls", stage, p.pairs[stage], p.calls[stage])
 			}

@@ -56,23 +56,13 @@ type Journal interface {
 
 // Plugin makes the handlers of a pipeline's slots.
 type Plugin interface {
-	// NewHandler makes the handler of one slot. It may return nil for Failures
-	// if there never is a handle_failed to call.
-	NewHandler(ctx context.Context, s Stage) (Handler, error)
+	// NewHandler makes the handler of one slot. It may return nil for
+	// StageFailures if there never is a handle_failed to call.
+	NewHandler(ctx context.Context, s message.Stage) (Handler, error)
 	// Callbacks says which of the optional calls are wanted, at the time: it is
 	// asked before each chunk.
 	Callbacks() Callbacks
 }
-
-// Stage is where a slot is, and so which calls its handler gets.
-type Stage uint8
-
-// The stages: PrepareMessages and HandleMessage, HandleBatch, HandleFailed.
-const (
-	Processors Stage = iota
-	Batchers
-	Failures
-)
 
 // Callbacks are the calls that a plugin may do without.
 type Callbacks struct{ PrepareMessages, HandleFailed bool }

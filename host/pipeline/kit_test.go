@@ -115,8 +115,8 @@ type plugin struct {
 	made, closed int
 }
 
-func (p *plugin) NewHandler(_ context.Context, s pipeline.Stage) (pipeline.Handler, error) {
-	if s == pipeline.Failures && p.failed == nil {
+func (p *plugin) NewHandler(_ context.Context, s message.Stage) (pipeline.Handler, error) {
+	if s == message.StageFailures && p.failed == nil {
 		return nil, nil
 	}
 	p.mu.Lock()

@@ -153,14 +153,14 @@ func (p *Pipeline) makeHandlers(ctx context.Context) error {
 	for _, c := range p.config.Batchers {
 		b := p.batchers[c.Name]
 		for range c.Concurrency {
-			h, err := p.plugin.NewHandler(ctx, Batchers)
+			h, err := p.plugin.NewHandler(ctx, message.StageBatchers)
 			if err != nil {
 				return err
 			}
 			b.slots = append(b.slots, h)
 		}
 	}
-	h, err := p.plugin.NewHandler(ctx, Failures)
+	h, err := p.plugin.NewHandler(ctx, message.StageFailures)
 	if err != nil {
 		return err
 	}
@@ -171,7 +171,7 @@ func (p *Pipeline) makeHandlers(ctx context.Context) error {
 	p.demand = newDemand(slots.Concurrency, slots.MaxDemand*p.config.Producer.Concurrency,
 		p.config.MaxInFlight, p.config.MaxInFlightBytes)
 	for i := range slots.Concurrency {
-		h, err := p.plugin.NewHandler(ctx, Processors)
+		h, err := p.plugin.NewHandler(ctx, message.StageProcessors)
 		if err != nil {
 			return err
 		}

@@ -113,21 +113,11 @@ func (p *Plugin) calls() (calls uint32) {
 	return calls
 }
 
-// Post is where a seat is, and so which calls it gets.
-type Post uint8
-
-// The posts: handle_message, handle_batch, handle_failed.
-const (
-	Processor Post = iota
-	Batcher
-	Failures
-)
-
 // Sit makes a seat.
-func (d *Deployment) Sit(ctx context.Context, post Post) (*Seat, error) {
+func (d *Deployment) Sit(ctx context.Context, stage message.Stage) (*Seat, error) {
 	d.changing.Lock()
 	defer d.changing.Unlock()
-	s := &Seat{deployment: d, post: post, ctx: context.WithoutCancel(ctx)}
+	s := &Seat{deployment: d, stage: stage, ctx: context.WithoutCancel(ctx)}
 	c, err := d.firstCrew(s)
 	if err != nil {
 		return nil, err
@@ -181,7 +171,7 @@ func (d *Deployment) replace(ctx context.Context, next *Plugin, slots map[*Seat]
 	d.expect(old, next)
 	d.change(func(s *Seat, now crew) crew {
 		c := crew{live: slots[s]}
-		if s.post == Batcher {
+		if s.stage == message.StageBatchers {
 			c.old = now.live
 		}
 		return c
@@ -308,7 +298,7 @@ func (d *Deployment) Close(ctx context.Context) error {
 
 // slot makes a slot of a version for the seat; nil if it would never be called.
 func (s *Seat) slot(p *Plugin) (*Slot, error) {
-	if s.post == Failures && !p.fails {
+	if s.stage == message.StageFailures && !p.fails {
 		return nil, nil
 	}
 	return p.NewSlot(s.ctx)

@@ -80,7 +80,7 @@ func (o *office) load(file []byte) *plugin.Plugin {
 	return p
 }
 
-func (o *office) sit(post plugin.Post) *plugin.Seat {
+func (o *office) sit(post message.Stage) *plugin.Seat {
 	o.t.Helper()
 	s, err := o.Sit(o.ctx, post)
 	if err != nil {
@@ -133,7 +133,7 @@ func TestSwitchWhileIdle(t *testing.T) {
 	a := module(t, "puppet")
 	b := revision(a, 'b')
 	o := newOffice(t, a)
-	processor, batcher := o.sit(plugin.Processor), o.sit(plugin.Batcher)
+	processor, batcher := o.sit(message.StageProcessors), o.sit(message.StageBatchers)
 	var stages []string
 	next := o.load(b)
 	if err := o.Switch(o.ctx, next, func(s string) { stages = append(stages, s) }); err != nil {
@@ -160,7 +160,7 @@ func TestSwitchDuringACall(t *testing.T) {
 	a := module(t, "puppet")
 	b := revision(a, 'b')
 	o := newOffice(t, a)
-	busy, idle := o.sit(plugin.Processor), o.sit(plugin.Processor)
+	busy, idle := o.sit(message.StageProcessors), o.sit(message.StageProcessors)
 	first, second := order(cmdSleep, uint64(300*time.Millisecond)), order(cmdCount)
 	wait := during(busy, func() {
 		busy.HandleMessage(first)
@@ -185,7 +185,7 @@ func TestSwitchDuringACall(t *testing.T) {
 // Interrupt ends the call that a switch waits for, and those of the next version.
 func TestInterruptDuringASwitch(t *testing.T) {
 	o := newOffice(t, module(t, "puppet"))
-	s := o.sit(plugin.Processor)
+	s := o.sit(message.StageProcessors)
 	wait := during(s, func() { s.HandleMessage(order(cmdSpin)) })
 	switched := make(chan struct{})
 	go func() {
@@ -206,7 +206,7 @@ func TestInterruptDuringASwitch(t *testing.T) {
 func TestSeatClosesDuringASwitch(t *testing.T) {
 	for range 20 {
 		o := newOffice(t, module(t, "puppet"))
-		s, other := o.sit(plugin.Processor), o.sit(plugin.Batcher)
+		s, other := o.sit(message.StageProcessors), o.sit(message.StageBatchers)
 		var wg sync.WaitGroup
 		wg.Go(func() {
 			handled(s, order(cmdCount))
@@ -227,7 +227,7 @@ func TestChangesInQuickSuccession(t *testing.T) {
 	a := module(t, "echo")
 	a = alias(t, a, abi.ExportHandleMessage, abi.ExportHandleBatch)
 	o := newOffice(t, a)
-	s := o.sit(plugin.Processor)
+	s := o.sit(message.StageProcessors)
 	for n := range 100 {
 		var wg sync.WaitGroup
 		wg.Go(func() {
@@ -253,7 +253,7 @@ func TestSwitchToWhatDoesNotWarm(t *testing.T) {
 	a := module(t, "puppet")
 	o := newOffice(t, a)
 	for range 3 {
-		o.sit(plugin.Processor)
+		o.sit(message.StageProcessors)
 	}
 	next := o.load(revision(a, 'b'))
 	gone, cancel := context.WithCancel(o.ctx)
@@ -306,7 +306,7 @@ func TestSwitchFromWhatRests(t *testing.T) {
 			t.Parallel()
 			o := newOfficeWith(t, a, plugin.Limits{Failures: 1})
 			next := o.load(b)
-			s := o.sit(map[string]plugin.Post{"handle_batch": plugin.Batcher, "handle_failed": plugin.Failures}[name])
+			s := o.sit(map[string]message.Stage{"handle_batch": message.StageBatchers, "handle_failed": message.StageFailures}[name])
 			for range 6 { // the rest after it is of 3 s
 				s.Begin()
 				s.PrepareMessages([]*message.Message{order(cmdTrap)})
@@ -333,7 +333,7 @@ func TestSwitchFromWhatRests(t *testing.T) {
 func TestSwitchOfOptionalCalls(t *testing.T) {
 	with, without := operator(t), module(t, "puppet")
 	o := newOffice(t, without)
-	processor, failed := o.sit(plugin.Processor), o.sit(plugin.Failures)
+	processor, failed := o.sit(message.StageProcessors), o.sit(message.StageFailures)
 	for n := range 4 {
 		has := n%2 == 0
 		o.swap(revision(map[bool][]byte{true: with, false: without}[has], byte('a'+n)))
@@ -368,7 +368,7 @@ func taggedAs(t testing.TB, tag string) []byte {
 func TestBatchOfTwoVersions(t *testing.T) {
 	a, b := taggedAs(t, "version1"), taggedAs(t, "version2")
 	o := newOffice(t, a)
-	s := o.sit(plugin.Batcher)
+	s := o.sit(message.StageBatchers)
 	inside, leave := make(chan struct{}), make(chan struct{})
 	o.flush = func(context.Context) error {
 		close(inside)
@@ -437,7 +437,7 @@ func TestDrainGivesUp(t *testing.T) {
 		Flush:  func(context.Context) error { return context.DeadlineExceeded },
 		Logger: slog.New(slog.NewTextHandler(log, nil)),
 	})
-	s, err := d.Sit(t.Context(), plugin.Batcher)
+	s, err := d.Sit(t.Context(), message.StageBatchers)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -459,8 +459,8 @@ func TestDrainGivesUp(t *testing.T) {
 func TestSwitchesLeaveNoInstance(t *testing.T) {
 	a := taggedAs(t, "version1")
 	o := newOffice(t, a)
-	o.sit(plugin.Processor)
-	o.sit(plugin.Batcher)
+	o.sit(message.StageProcessors)
+	o.sit(message.StageBatchers)
 	for n := range 10 {
 		before := o.closed.Load()
 		o.swap(taggedAs(t, fmt.Sprintf("version%d", n%3)))

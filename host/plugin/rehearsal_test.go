@@ -17,7 +17,7 @@ func TestRehearsalPrepares(t *testing.T) {
 		want message.Kind
 	}{
 		{module(t, "spec"), message.OK},
-		{alias(t, module(t, "spec"), abi.ExportHandleMessage, abi.ExportPrepare), message.ABI},
+		{alias(t, module(t, "spec"), abi.ExportHandleMessage, abi.ExportPrepare), message.Missing},
 	} {
 		p := load(t, engine, c.file, plugin.Settings{})
 		outcomes, err := p.Rehearse(t.Context(), []*message.Message{{ID: "1", Event: []byte("e"), Attempt: 1}})

@@ -15,7 +15,7 @@ import (
 // before each chunk and End after it: its slots change in between.
 type Seat struct {
 	deployment *Deployment
-	post       Post
+	stage      message.Stage
 	ctx        context.Context //nolint:containedctx // values only, for slots to come
 
 	mu          sync.Mutex // held from Begin to End, and by who changes an idle seat
@@ -32,7 +32,7 @@ type Seat struct {
 
 // crew is the slots at a seat. It never changes, so that Interrupt sees one.
 type crew struct {
-	live  *Slot // nil at Failures if the version has no handle_failed
+	live  *Slot // nil at StageFailures if the version has no handle_failed
 	old   *Slot // of the version before, for the batches that it has begun
 	trial *Slot // of the canary
 	on    *trial

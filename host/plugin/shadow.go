@@ -204,28 +204,18 @@ func differing(a, b *message.Patch) (fields []string) {
 		name string
 		same bool
 	}{
-		{"reason", a.Reason == b.Reason || a.Kind == message.Trap},
+		{"reason", a.EqualReason(b.Outcome)},
 		{"retryable", a.Retryable == b.Retryable},
 		{"on_failure", a.OnFailure == b.OnFailure},
-		{"data", sameData(a.Data, b.Data)},
+		{"data", message.EqualData(a.Data, b.Data)},
 		{"batcher", a.Batcher == b.Batcher && a.SetBatcher == b.SetBatcher},
 		{"batch_key", a.BatchKey == b.BatchKey && a.SetBatchKey == b.SetBatchKey},
 		{"flush", a.Flush == b.Flush && a.SetFlush == b.SetFlush},
-		{"outputs", slices.EqualFunc(a.Outputs, b.Outputs, sameOutput)},
+		{"outputs", slices.EqualFunc(a.Outputs, b.Outputs, message.Output.Equal)},
 	} {
 		if !f.same {
 			fields = append(fields, f.name)
 		}
 	}
 	return fields
-}
-
-// sameData tells data that was left as it was from data that is empty.
-func sameData(a, b []byte) bool { return (a == nil) == (b == nil) && bytes.Equal(a, b) }
-
-func sameOutput(a, b message.Output) bool {
-	data := sameData(a.Data, b.Data)
-	a.Data, b.Data = nil, nil
-	return data && a.Batcher == b.Batcher && a.SetBatcher == b.SetBatcher && a.BatchKey == b.BatchKey &&
-		a.SetBatchKey == b.SetBatchKey && a.Flush == b.Flush && a.SetFlush == b.SetFlush
 }

@@ -79,7 +79,7 @@ func TestShadowDifferences(t *testing.T) {
 		{abi.MessageResult{Outputs: []abi.Output{{Data: []byte("ab")}}}, abi.MessageResult{Outputs: []abi.Output{{}}}, []string{"outputs"}},
 	} {
 		o := newOffice(t, fixed(t, c.live))
-		s := o.sit(plugin.Processor)
+		s := o.sit(message.StageProcessors)
 		o.try(fixed(t, c.candidate), inShadow)
 		m := order(cmdCount)
 		if by := handled(s, m); by != o.Live().Digest() {
@@ -107,7 +107,7 @@ func TestShadowBatch(t *testing.T) {
 		"differs": {taggedAs(t, "version2"), []string{"records"}},
 	} {
 		o := newOffice(t, a)
-		s := o.sit(plugin.Batcher)
+		s := o.sit(message.StageBatchers)
 		o.try(c.candidate, inShadow)
 		batch := &message.Batch{Batcher: message.DefaultBatcher}
 		for _, id := range []string{"1", "2"} {
@@ -138,7 +138,7 @@ func TestShadowBatch(t *testing.T) {
 func TestShadowOverload(t *testing.T) {
 	a := fixed(t, abi.MessageResult{})
 	o := newOfficeWith(t, a, plugin.Limits{Message: plugin.Limit{Deadline: time.Hour, Fuel: 1 << 60}})
-	s := o.sit(plugin.Processor)
+	s := o.sit(message.StageProcessors)
 	o.try(module(t, "puppet"), inShadow)
 	for range 1000 {
 		handled(s, order(cmdSpin))
@@ -160,7 +160,7 @@ func TestShadowOverload(t *testing.T) {
 
 func TestShadowRests(t *testing.T) {
 	o := newOffice(t, fixed(t, abi.MessageResult{}))
-	s := o.sit(plugin.Processor)
+	s := o.sit(message.StageProcessors)
 	o.try(module(t, "puppet"), inShadow)
 	for n := range int64(100) {
 		handled(s, order(cmdTrap))

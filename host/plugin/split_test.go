@@ -16,7 +16,7 @@ import (
 func TestBatchWhileTheCanaryRests(t *testing.T) {
 	a, b := taggedAs(t, "version1"), taggedAs(t, "version2")
 	o := newOffice(t, a)
-	s := o.sit(plugin.Batcher)
+	s := o.sit(message.StageBatchers)
 	o.try(b, all)
 	var toggling sync.WaitGroup
 	stop := make(chan struct{})

@@ -229,7 +229,7 @@ func (d *Deployment) Try(ctx context.Context, candidate *Plugin, o TrialOptions,
 
 // join puts the trial at a seat, with a slot if it is a canary.
 func (t *trial) join(s *Seat, c crew, tried *Slot) crew {
-	if s.post != Failures {
+	if s.stage != message.StageFailures {
 		c.on = t
 	}
 	c.trial = tried
@@ -293,12 +293,12 @@ func (d *Deployment) dismiss(ctx context.Context, t *trial) {
 	t.stop()
 	t.over.Store(true)
 	for _, s := range d.seated() {
-		if c := s.crew.Load(); c.trial != nil && s.post == Processor {
+		if c := s.crew.Load(); c.trial != nil && s.stage == message.StageProcessors {
 			c.trial.cut()
 		}
 	}
 	d.change(func(s *Seat, now crew) crew {
-		if s.post == Batcher {
+		if s.stage == message.StageBatchers {
 			now.old = now.trial
 		}
 		now.trial, now.on = nil, nil

@@ -28,7 +28,7 @@ func TestCanaryShare(t *testing.T) {
 	const keys = 2000
 	for _, share := range []float64{0.05, 0.25, 0.5, 1} {
 		o := newOffice(t, a)
-		first, second := o.sit(plugin.Processor), o.sit(plugin.Processor)
+		first, second := o.sit(message.StageProcessors), o.sit(message.StageProcessors)
 		o.try(b, plugin.TrialOptions{Share: share})
 		tried := 0
 		for n := range keys {
@@ -55,7 +55,7 @@ func TestCanaryShare(t *testing.T) {
 func TestTrialNumbers(t *testing.T) {
 	a := module(t, "puppet")
 	o := newOffice(t, a)
-	s := o.sit(plugin.Processor)
+	s := o.sit(message.StageProcessors)
 	if _, err := o.Trial(); !errors.Is(err, plugin.ErrNoTrial) {
 		t.Errorf("without a trial: %v", err)
 	}
@@ -81,7 +81,7 @@ func TestTrialNumbers(t *testing.T) {
 func TestCanaryFails(t *testing.T) {
 	live := alias(t, module(t, "echo"), abi.ExportHandleMessage, abi.ExportHandleBatch)
 	o := newOffice(t, live)
-	s := o.sit(plugin.Processor)
+	s := o.sit(message.StageProcessors)
 	o.try(operator(t), all)
 	began := time.Now()
 	for range 100 {
@@ -105,7 +105,7 @@ func TestCanaryFails(t *testing.T) {
 func TestCanaryBatch(t *testing.T) {
 	a, b := taggedAs(t, "version1"), taggedAs(t, "version2")
 	o := newOffice(t, a)
-	s := o.sit(plugin.Batcher)
+	s := o.sit(message.StageBatchers)
 	o.try(b, all)
 	checkBatch(t, s, []string{"b1", "a2", "b3"}, []string{"version2 b1 b3", "version1 a2"}, a, b)
 	inside, leave := make(chan struct{}), make(chan struct{})
@@ -159,10 +159,10 @@ func TestTrialEnds(t *testing.T) {
 		} {
 			t.Run(fmt.Sprintf("%s, shadow %v", name, shadow), func(t *testing.T) {
 				o := newOffice(t, a)
-				s := o.sit(plugin.Processor)
-				o.sit(plugin.Failures)
+				s := o.sit(message.StageProcessors)
+				o.sit(message.StageFailures)
 				o.try(b, options)
-				o.sit(plugin.Batcher) // comes later
+				o.sit(message.StageBatchers) // comes later
 				handled(s, order(cmdCount))
 				end.end(o)
 				if end.live == nil {
@@ -186,7 +186,7 @@ func TestTrialEnds(t *testing.T) {
 func TestDropWhatSpins(t *testing.T) {
 	live := alias(t, module(t, "echo"), abi.ExportHandleMessage, abi.ExportHandleBatch)
 	o := newOfficeWith(t, live, plugin.Limits{Message: plugin.Limit{Deadline: time.Hour, Fuel: 1 << 60}})
-	s := o.sit(plugin.Processor)
+	s := o.sit(message.StageProcessors)
 	o.try(module(t, "puppet"), all)
 	wait := during(s, func() {
 		for range 5 {

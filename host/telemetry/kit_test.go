@@ -137,8 +137,8 @@ type plugin struct {
 	failed  func([]message.Failure) ([]message.OnFailure, message.Outcome)
 }
 
-func (p plugin) NewHandler(_ context.Context, s pipeline.Stage) (pipeline.Handler, error) {
-	if s == pipeline.Failures && p.failed == nil {
+func (p plugin) NewHandler(_ context.Context, s message.Stage) (pipeline.Handler, error) {
+	if s == message.StageFailures && p.failed == nil {
 		return nil, nil
 	}
 	return p, nil

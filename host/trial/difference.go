@@ -3,7 +3,6 @@ package trial
 import (
 	"bytes"
 	"slices"
-	"strings"
 
 	"github.com/relayhost/relayhost/host/message"
 )
@@ -47,12 +46,12 @@ func (a *Ack) Differences(b *Ack) []Field {
 	}
 	return differing([]comparison{
 		{FieldOutcome, a.Settled == b.Settled && a.Outcome.Kind == b.Outcome.Kind},
-		{FieldReason, reason(a.Outcome) == reason(b.Outcome)},
+		{FieldReason, a.Outcome.EqualReason(b.Outcome)},
 		{FieldRetryable, a.Outcome.Retryable == b.Outcome.Retryable},
 		{FieldOnFailure, a.Outcome.Action == b.Outcome.Action},
 		{FieldAttempts, a.Attempts == b.Attempts},
-		{FieldData, same(a.Data, b.Data)},
-		{FieldOutputs, slices.EqualFunc(a.Outputs, b.Outputs, sameOutput)},
+		{FieldData, message.EqualData(a.Data, b.Data)},
+		{FieldOutputs, slices.EqualFunc(a.Outputs, b.Outputs, message.Output.Equal)},
 		{FieldBatcher, a.Batcher == b.Batcher},
 		{FieldBatchKey, a.BatchKey == b.BatchKey},
 		{FieldFlush, a.Flush == b.Flush},
@@ -86,22 +85,4 @@ func differing(all []comparison) (fields []Field) {
 		}
 	}
 	return fields
-}
-
-// reason is an outcome's, less the function that a trap was in: its number is
-// another one in every build.
-func reason(o message.Outcome) string {
-	if o.Kind == message.Trap {
-		what, _, _ := strings.Cut(o.Reason, " in ")
-		return what
-	}
-	return o.Reason
-}
-
-// same tells data that was left as it was from data that is empty.
-func same(a, b []byte) bool { return (a == nil) == (b == nil) && bytes.Equal(a, b) }
-
-func sameOutput(a, b message.Output) bool {
-	return same(a.Data, b.Data) && a.Batcher == b.Batcher && a.BatchKey == b.BatchKey && a.Flush == b.Flush &&
-		a.SetBatcher == b.SetBatcher && a.SetBatchKey == b.SetBatchKey && a.SetFlush == b.SetFlush
 }

@@ -24,8 +24,8 @@ func (s slots) Callbacks() pipeline.Callbacks {
 	}
 }
 
-func (s slots) NewHandler(ctx context.Context, stage pipeline.Stage) (pipeline.Handler, error) {
-	if stage == pipeline.Failures && !s.Callbacks().HandleFailed {
+func (s slots) NewHandler(ctx context.Context, stage message.Stage) (pipeline.Handler, error) {
+	if stage == message.StageFailures && !s.Callbacks().HandleFailed {
 		return nil, nil
 	}
 	r := s.run
