@@ -100,6 +100,21 @@ func New(ctx context.Context, c *config.Config, o Options) (*Host, error) {
 	}
 	h.metrics.watchJournal(h.journal)
 	h.workshop = workshop{engine: engine, options: o, sinks: newSinks(o), metrics: h.metrics, journal: h.journal, versions: store}
+	if store != nil {
+		errs = append(errs, h.makeLines(ctx, c))
+	}
+	if err = errors.Join(errs...); err == nil {
+		err = h.listen(c)
+	}
+	if err != nil {
+		return nil, errors.Join(err, h.Close(ctx))
+	}
+	return h, nil
+}
+
+// makeLines makes every pipeline that can be made.
+func (h *Host) makeLines(ctx context.Context, c *config.Config) error {
+	var errs []error
 	for _, p := range c.Pipelines {
 		l, err := h.workshop.line(ctx, p)
 		if err != nil {
@@ -109,13 +124,7 @@ func New(ctx context.Context, c *config.Config, o Options) (*Host, error) {
 		h.lines = append(h.lines, l)
 		h.metrics.watch(l)
 	}
-	if len(errs) == 0 {
-		errs = append(errs, h.listen(c))
-	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, errors.Join(err, h.Close(ctx))
-	}
-	return h, nil
+	return errors.Join(errs...)
 }
 
 // Run runs every pipeline until ctx ends and each has drained, and closes the

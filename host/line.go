@@ -131,9 +131,6 @@ func (w workshop) line(ctx context.Context, c config.Pipeline) (*line, error) {
 // prepare makes those parts of a line that there may be twice at a time.
 func (w workshop) prepare(ctx context.Context, c config.Pipeline) (l *line, err error) {
 	l = &line{name: c.Name, config: c, ended: make(chan struct{})}
-	if w.versions == nil {
-		return l, nil // which has been said
-	}
 	if l.history, err = w.versions.Pipeline(c.Name); err != nil {
 		return l, err
 	}
@@ -154,9 +151,6 @@ func (w workshop) prepare(ctx context.Context, c config.Pipeline) (l *line, err 
 
 // finish makes the others, in the order in which they need each other.
 func (w workshop) finish(l *line) (err error) {
-	if w.versions == nil {
-		return nil
-	}
 	c, shape := l.config, w.shape(l.config)
 	if l.inbox, err = w.inbox(c); err != nil {
 		return err

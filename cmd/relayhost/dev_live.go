@@ -102,6 +102,7 @@ func runOnce(ctx context.Context, p *process, loaded *config.Config, fresh <-cha
 			return nil
 		case <-fresh:
 		}
+		// Without a Compiler: who develops wants the build at once, with all processors.
 		h, err := host.New(ctx, loaded, host.Options{Version: version, Stdout: p.out, Logger: p.log})
 		if _, refused := errors.AsType[*plugin.Refusal](err); refused {
 			fail(*p, err)

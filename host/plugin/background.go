@@ -49,12 +49,16 @@ func self() string {
 	return file
 }
 
+// quick is the size of a file, in bytes, up to which it is compiled here: that takes
+// a few milliseconds, and a process of its own tens of them.
+const quick = 64 << 10
+
 // precompiles returns the directory of the cache that another process can compile
-// into, if there can be one.
-func (e *Engine) precompiles() (dir string, ok bool) {
+// a file into, if there can be one and the file is worth it.
+func (e *Engine) precompiles(file []byte) (dir string, ok bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.compiler == nil || e.cache == nil {
+	if e.compiler == nil || e.cache == nil || len(file) <= quick {
 		return "", false
 	}
 	return e.cache.parent, true
@@ -72,7 +76,8 @@ func (e *Engine) precompile(ctx context.Context, dir string, file []byte, l mete
 	limited, cancel := context.WithTimeout(ctx, patience*limit)
 	defer cancel()
 	command := e.compiler(limited)
-	command.Env = append(os.Environ(), envCompile+"="+dir, envLimit+"="+limit.String(), envMeter+"="+string(meterLimits))
+	// Nothing else: a module that gets the better of the compiler finds no secrets.
+	command.Env = []string{envCompile + "=" + dir, envLimit + "=" + limit.String(), envMeter + "=" + string(meterLimits)}
 	command.Stdin = bytes.NewReader(file)
 	var metered, said bytes.Buffer
 	metered.Grow(2 * len(file))
@@ -87,7 +92,9 @@ func (e *Engine) precompile(ctx context.Context, dir string, file []byte, l mete
 		return metered.Bytes(), nil
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
-	case limited.Err() != nil, ended && outOfTime(exit):
+	case limited.Err() != nil: // it hardly got a processor, which is not the module's fault
+		err = limited.Err()
+	case ended && outOfTime(exit):
 		return nil, fmt.Errorf("it does not compile within %v", limit)
 	case ended && exit.ExitCode() == statusUncompilable:
 		return nil, errors.New(printable(said.String(), maxReason))
