@@ -49,16 +49,12 @@ func self() string {
 	return file
 }
 
-// quick is the size of a file, in bytes, up to which it is compiled here: that takes
-// a few milliseconds, and a process of its own tens of them.
-const quick = 64 << 10
-
 // precompiles returns the directory of the cache that another process can compile
-// a file into, if there can be one and the file is worth it.
-func (e *Engine) precompiles(file []byte) (dir string, ok bool) {
+// into, if there can be one.
+func (e *Engine) precompiles() (dir string, ok bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.compiler == nil || e.cache == nil || len(file) <= quick {
+	if e.compiler == nil || e.cache == nil {
 		return "", false
 	}
 	return e.cache.parent, true

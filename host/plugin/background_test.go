@@ -2,11 +2,9 @@ package plugin_test
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"os"
 	"os/exec"
-	"slices"
 	"strings"
 	"testing"
 
@@ -23,19 +21,11 @@ func itself(ctx context.Context) *exec.Cmd {
 	return exec.CommandContext(ctx, path)
 }
 
-// padded is a module that is large enough to be worth another process: with a
-// custom section of 64 KiB.
-func padded(file []byte) []byte {
-	section := append([]byte{3}, "pad"...)
-	section = append(section, make([]byte, 64<<10)...)
-	return append(binary.AppendUvarint(append(slices.Clone(file), 0), uint64(len(section))), section...)
-}
-
 func inBackground(t *testing.T, compiler func(context.Context) *exec.Cmd) (load func(context.Context, []byte) error, log *logbook) {
 	t.Helper()
 	engine, log := open(t, plugin.Options{CacheDir: t.TempDir(), Compiler: compiler})
 	return func(ctx context.Context, file []byte) error {
-		p, err := engine.Load(ctx, "p.wasm", padded(file), plugin.Settings{Background: true})
+		p, err := engine.Load(ctx, "p.wasm", file, plugin.Settings{Background: true})
 		if err != nil {
 			return err
 		}
@@ -99,21 +89,5 @@ func TestBackgroundBrokenOff(t *testing.T) {
 		if err := load(gone, module(t, "puppet")); !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v", err)
 		}
-	}
-}
-
-// A small module is compiled here, and nothing is said of it: another process would
-// take longer to begin.
-func TestSmallIsCompiledHere(t *testing.T) {
-	engine, log := open(t, plugin.Options{CacheDir: t.TempDir(), Compiler: func(ctx context.Context) *exec.Cmd {
-		t.Error("a process was begun")
-		return itself(ctx)
-	}})
-	p, err := engine.Load(t.Context(), "p.wasm", module(t, "puppet"), plugin.Settings{Background: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.Close(t.Context()); err != nil || strings.Contains(log.String(), "compiled in this process") {
-		t.Errorf("%v, logged %s", err, log)
 	}
 }

@@ -145,7 +145,7 @@ func (p *Plugin) compile(ctx context.Context, file []byte) error {
 // meter has the module metered, and says that it is to be compiled: in the
 // background another process does both.
 func (p *Plugin) meter(ctx context.Context, file []byte, l meter.Limits) ([]byte, error) {
-	if dir, ok := p.engine.precompiles(file); ok && p.settings.Background {
+	if dir, ok := p.engine.precompiles(); ok && p.settings.Background {
 		p.settings.tell("compile")
 		metered, err := p.engine.precompile(ctx, dir, file, l, p.settings.Limits.Module.CompileTime)
 		switch {
