@@ -131,7 +131,9 @@ func (w workshop) kept(p *proposal, err error) {
 // settings are those of a plugin that a pipeline begins with.
 func (w workshop) settings(c config.Pipeline) plugin.Settings {
 	s := settings(c)
-	s.Background = w.background
+	if w.background {
+		s.Background = func() bool { return true }
+	}
 	return s
 }
 

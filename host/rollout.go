@@ -235,7 +235,7 @@ func (r *rollouts) build(ctx context.Context, p *proposal, told func(stage strin
 		return nil, err
 	}
 	s := settings(p.config)
-	s.Background = true
+	s.Background = r.deployment.Busy
 	s.Progress = func(stage string) {
 		if stage == "start" {
 			stage = stageTest

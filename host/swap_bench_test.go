@@ -107,7 +107,7 @@ func busy(b *testing.B, file []byte, watch func(*plugin.Seat) pipeline.Handler) 
 	event := append([]byte{0x22, byte(len(data))}, data...)
 	f.source.event = func(string) []byte { return event }
 	f.run(plugin.Options{CacheDir: b.TempDir(), Compiler: itself}, file, nowhere{}, watch)
-	f.settings.Background = true
+	f.settings.Background = func() bool { return true }
 	return f
 }
 

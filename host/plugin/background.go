@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"runtime"
 	"time"
 
 	"github.com/relayhost/relayhost/host/plugin/meter"
@@ -64,7 +65,7 @@ func (e *Engine) precompiles() (dir string, ok bool) {
 // which leaves this one's garbage collector alone and gives way to it. It returns
 // the metered module. The error is for what the module is to blame for: where the
 // other process fails there is neither, and the module is compiled here.
-func (e *Engine) precompile(ctx context.Context, dir string, file []byte, l meter.Limits, limit time.Duration) ([]byte, error) {
+func (e *Engine) precompile(ctx context.Context, dir string, file []byte, l meter.Limits, limit time.Duration, busy func() bool) ([]byte, error) {
 	meterLimits, err := json.Marshal(l)
 	if err != nil {
 		return nil, err
@@ -78,9 +79,15 @@ func (e *Engine) precompile(ctx context.Context, dir string, file []byte, l mete
 	var metered, said bytes.Buffer
 	metered.Grow(2 * len(file))
 	command.Stdout, command.Stderr = &metered, &said
+	// The system ends the process with the thread that began it, if that can be: one
+	// that stands still would outlive a host that was killed.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	command.SysProcAttr = bound()
 	if err = command.Start(); err == nil {
-		_ = giveWay(command.Process.Pid) // until it does so by itself; it may have ended
+		c := begin(command.Process, busy)
 		err = command.Wait()
+		c.end()
 	}
 	exit, ended := errors.AsType[*exec.ExitError](err)
 	switch {

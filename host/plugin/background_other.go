@@ -3,8 +3,10 @@
 package plugin
 
 import (
+	"os"
 	"os/exec"
 	"runtime"
+	"syscall"
 	"time"
 )
 
@@ -17,3 +19,8 @@ func politely(time.Duration) error {
 func giveWay(int) error { return nil }
 
 func outOfTime(*exec.ExitError) bool { return false }
+
+func bound() *syscall.SysProcAttr { return nil }
+
+func halt(*os.Process)   {}
+func resume(*os.Process) {}

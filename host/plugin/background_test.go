@@ -25,7 +25,7 @@ func inBackground(t *testing.T, compiler func(context.Context) *exec.Cmd) (load 
 	t.Helper()
 	engine, log := open(t, plugin.Options{CacheDir: t.TempDir(), Compiler: compiler})
 	return func(ctx context.Context, file []byte) error {
-		p, err := engine.Load(ctx, "p.wasm", file, plugin.Settings{Background: true})
+		p, err := engine.Load(ctx, "p.wasm", file, plugin.Settings{Background: func() bool { return true }})
 		if err != nil {
 			return err
 		}

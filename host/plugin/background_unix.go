@@ -33,3 +33,7 @@ func outOfTime(e *exec.ExitError) bool {
 	status, ok := e.Sys().(syscall.WaitStatus)
 	return ok && status.Signaled() && (status.Signal() == syscall.SIGXCPU || status.Signal() == syscall.SIGKILL)
 }
+
+// halt has a process stand still until resume, if it has not ended.
+func halt(p *os.Process)   { _ = p.Signal(syscall.SIGSTOP) }
+func resume(p *os.Process) { _ = p.Signal(syscall.SIGCONT) }

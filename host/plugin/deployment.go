@@ -65,6 +65,9 @@ func Deploy(live *Plugin, o DeployOptions) *Deployment {
 	return d
 }
 
+// Busy reports whether messages wait.
+func (d *Deployment) Busy() bool { return d.options.Busy != nil && d.options.Busy() }
+
 // Live is the version that is live.
 func (d *Deployment) Live() *Plugin {
 	d.mu.Lock()
@@ -260,7 +263,7 @@ func (d *Deployment) spare(ctx context.Context, s *Slot) error {
 		return fmt.Errorf("start plugin %s: %s", s.plugin.name, f.reason)
 	}
 	s.spares = append(s.spares, readySpare(instance))
-	if busy := d.options.Busy; busy != nil && busy() {
+	if d.Busy() {
 		limited, cancel := context.WithTimeout(ctx, min(2*politeness*time.Since(began), time.Second)) // it and the slot's own instance
 		defer cancel()
 		<-limited.Done()

@@ -48,8 +48,9 @@ type Settings struct {
 	Clock  Clock
 	Random Random
 	State  State
-	// Background: events flow meanwhile, and loading leaves them the machine.
-	Background bool
+	// Background reports whether events flow, and loading leaves them the machine.
+	// Nil: nothing is to be disturbed.
+	Background func() bool
 	// Progress is told as each stage of loading begins: "verify", "meter",
 	// "compile", "start". Defaults to nobody.
 	Progress func(stage string)
@@ -145,9 +146,9 @@ func (p *Plugin) compile(ctx context.Context, file []byte) error {
 // meter has the module metered, and says that it is to be compiled: in the
 // background another process does both.
 func (p *Plugin) meter(ctx context.Context, file []byte, l meter.Limits) ([]byte, error) {
-	if dir, ok := p.engine.precompiles(); ok && p.settings.Background {
+	if dir, ok := p.engine.precompiles(); ok && p.settings.Background != nil {
 		p.settings.tell("compile")
-		metered, err := p.engine.precompile(ctx, dir, file, l, p.settings.Limits.Module.CompileTime)
+		metered, err := p.engine.precompile(ctx, dir, file, l, p.settings.Limits.Module.CompileTime, p.settings.Background)
 		switch {
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
