@@ -174,6 +174,9 @@ func TestBrokenFiles(t *testing.T) {
 	}
 	put(t, w.module, make([]byte, 65<<10))
 	w.log.await(t, "the plugin's file cannot be read", 1)
+	w.within("it is counted", func() bool {
+		return w.metric(`relayhost_plugin_rollouts_total{pipeline="users",result="refused"}`) == float64(refused+1)
+	})
 	put(t, w.module, good)
 	w.live(good)
 	w.within("it has handled some", func() bool { return w.by(2) > 0 })

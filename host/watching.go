@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/relayhost/relayhost/host/config"
+	"github.com/relayhost/relayhost/host/control"
 	"github.com/relayhost/relayhost/host/provenance"
 	"github.com/relayhost/relayhost/host/watch"
 )
@@ -37,7 +38,7 @@ func (l *line) watchModule(ctx context.Context, c config.Pipeline) {
 	o := watch.Options{Poll: c.Plugin.Rollout.PollInterval, Limit: int64(c.Plugin.Limits.ModuleSize), Logger: l.rollouts.log}
 	watch.File(ctx, c.Plugin.Module, l.history.Considered(), o, func(found watch.Content) {
 		if found.Err != nil {
-			l.rollouts.log.Warn("the plugin's file cannot be read, and the live version goes on", "file", c.Plugin.Module, "error", found.Err)
+			l.rollouts.unreadable(found.Err)
 			return
 		}
 		l.rollouts.found(ctx, c, found.Data)
@@ -70,12 +71,21 @@ func (r *rollouts) lookAgain() {
 	c, _ := r.configured()
 	file, signature, err := readModule(c)
 	if err != nil {
-		r.log.Warn("the plugin's file cannot be read, and the live version goes on", "error", err)
+		r.unreadable(err)
 		return
 	}
 	if r.news(digestOf(file)) {
 		r.suggest(&proposal{source: c.Plugin.Module, file: file, signature: signature, config: c, watched: true})
 	}
+}
+
+// unreadable tells of a file that is not even one to be refused, and counts it as
+// one that is.
+func (r *rollouts) unreadable(err error) {
+	r.log.Warn("the plugin's file cannot be read, and the live version goes on", "error", err)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.results[control.ResultRefused]++
 }
 
 // news reports whether a file at the plugin's place is another one than when it
