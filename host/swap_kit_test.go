@@ -193,7 +193,7 @@ type posts struct {
 }
 
 func (p posts) NewHandler(ctx context.Context, stage message.Stage) (pipeline.Handler, error) {
-	seat, err := p.Sit(ctx, message.Stage(stage))
+	seat, err := p.Sit(ctx, stage)
 	if err != nil {
 		return nil, err
 	}
