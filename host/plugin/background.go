@@ -75,6 +75,9 @@ func (e *Engine) precompile(ctx context.Context, dir string, file []byte, l mete
 	command := e.compiler(limited)
 	// Nothing else: a module that gets the better of the compiler finds no secrets.
 	command.Env = []string{envCompile + "=" + dir, envLimit + "=" + limit.String(), envMeter + "=" + string(meterLimits)}
+	if busy() {
+		command.Env = append(command.Env, "GOMAXPROCS=1") // the other processors are the events'
+	}
 	command.Stdin = bytes.NewReader(file)
 	var metered, said bytes.Buffer
 	metered.Grow(2 * len(file))
