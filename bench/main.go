@@ -18,6 +18,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/relayhost/relayhost/host/heap"
 )
 
 // bench is a run.
@@ -44,6 +46,7 @@ var parts = []struct {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	heap.Keep(heap.Least) // as the binary does
 	if err := run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "bench: error:", err)
 		os.Exit(1) //nolint:gocritic // nothing is left to be deferred

@@ -22,6 +22,7 @@ var rooms = []struct {
 	{"proto/relayhost", []string{"proto/eventrelay"}},
 	{"host/message", nil},
 	{"host/secret", nil},
+	{"host/heap", nil},
 	{"host/partition", []string{"abi", "host/message"}},
 	{"host/provenance", nil},
 	{"host/config", []string{"host/secret", "host/partition", "host/provenance"}},
@@ -55,7 +56,7 @@ var rooms = []struct {
 }
 
 // stdlibOnly are the rooms that anything may be built on.
-var stdlibOnly = []string{"abi", "host/message", "host/pipeline", "host/plugin/wasm", "host/secret", "host/control", "host/versions"}
+var stdlibOnly = []string{"abi", "host/message", "host/pipeline", "host/plugin/wasm", "host/heap", "host/secret", "host/control", "host/versions"}
 
 func TestRooms(t *testing.T) {
 	for _, line := range goList(t, "{{.ImportPath}} {{join .Imports \" \"}}", module+"...") {

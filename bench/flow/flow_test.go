@@ -1,12 +1,19 @@
 package flow_test
 
 import (
+	"os"
 	"testing"
 	"time"
 
 	"github.com/relayhost/relayhost/bench/flow"
 	"github.com/relayhost/relayhost/bench/guests"
+	"github.com/relayhost/relayhost/host/heap"
 )
+
+func TestMain(m *testing.M) {
+	heap.Keep(heap.Least) // as the binary does
+	os.Exit(m.Run())
+}
 
 // BenchmarkFlow has each shape for a profile of it alone: an operation is a second.
 func BenchmarkFlow(b *testing.B) {

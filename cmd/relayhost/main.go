@@ -37,6 +37,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/relayhost/relayhost/host/control"
+	"github.com/relayhost/relayhost/host/heap"
 	"github.com/relayhost/relayhost/host/plugin"
 )
 
@@ -78,6 +79,7 @@ type process struct {
 
 func main() {
 	plugin.CompileChild()
+	heap.Keep(heap.Least)
 	os.Exit(run(os.Args[1:], process{in: os.Stdin, out: os.Stdout, err: os.Stderr}))
 }
 
