@@ -171,6 +171,7 @@ func (w workshop) deployOptions(l *line) plugin.DeployOptions {
 	o := plugin.DeployOptions{
 		Flush:  func(ctx context.Context) error { return l.pipeline.Flush(ctx) },
 		Busy:   func() bool { return l.pipeline.Books().InFlight > 0 },
+		Idle:   l.config.Plugin.IdleTimeout,
 		Logger: w.options.Logger.With("pipeline", l.name),
 	}
 	if l.config.Processors.PartitionBy == nil {

@@ -195,7 +195,9 @@ type Plugin struct {
 	// State is "reuse" or "message", Clock "real", "coarse" or "fixed", Random
 	// "real" or "seeded".
 	State, Clock, Random string
-	Limits               Limits
+	// IdleTimeout is 0 for instances that are never given back.
+	IdleTimeout time.Duration
+	Limits      Limits
 	// Config is a JSON object, the same bytes for the same table.
 	Config  json.RawMessage
 	Rollout Rollout

@@ -101,6 +101,7 @@ func TestFull(t *testing.T) {
 		"absolute path":       users.Producer.CACertFile == "/etc/relay/ca.pem",
 		"relative path":       users.Producer.CertFile == filepath.Join("testdata", "certs", "client.pem"),
 		"port":                users.Producer.Port == 50052,
+		"idle_timeout":        users.Plugin.IdleTimeout == time.Hour,
 		"state":               users.Plugin.State == "message" && users.Plugin.Clock == "coarse" && users.Plugin.Random == "seeded",
 		"limits":              users.Plugin.Limits == limited,
 		"metrics":             c.Metrics.Listen == "[::1]:9464",

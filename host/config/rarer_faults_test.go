@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	hintPlugin   = "\nhint: valid keys: module, sha256, public_keys, signature, state, clock, random, config, limits, rollout"
+	hintPlugin   = "\nhint: valid keys: module, sha256, public_keys, signature, state, idle_timeout, clock, random, config, limits, rollout"
 	hintPipeline = "\nhint: begin each pipeline with [[pipeline]]"
 	hintName     = "\nhint: a name is 1 to 64 of a-z, 0-9, _ and -"
 	hintToken    = "\nhint: write a string in quotes, { env = \"NAME\" } or { file = \"PATH\" }"

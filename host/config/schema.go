@@ -466,6 +466,8 @@ func pluginKeys(p *Plugin) []key {
 			doc: "The file of the signature: minisign's, or 64 bytes of Ed25519 as they are, in base64 or in hexadecimal."},
 		{name: "state", kind: oneOf(&p.State, "reuse", "message"), def: "reuse",
 			doc: "What a call finds of those before it: an instance is reused as it is, or put back to what configure left."},
+		{name: "idle_timeout", kind: duration(&p.IdleTimeout, 0, longest), def: "5m",
+			doc: "An instance that had nothing to do for so long is given back, after teardown, within twice that time; the next message that comes to its slot makes a new one. With 0s there is one for each slot from the start on."},
 		{name: "clock", kind: oneOf(&p.Clock, "real", "coarse", "fixed"), def: "real",
 			doc: "The time that the plugin is told: the machine's, the machine's in steps of 10 ms, or one that only sleeps move, from 2000-01-01 on."},
 		{name: "random", kind: oneOf(&p.Random, "real", "seeded"), def: "real",

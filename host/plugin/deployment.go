@@ -27,6 +27,7 @@ type Deployment struct {
 
 	stopped chan struct{} // closed by Stop
 	stop    sync.Once
+	idle    *reclaimer // nil if instances are never given back
 
 	calls  atomic.Uint32 // the optional calls of all versions that are at work
 	recent recent
@@ -47,7 +48,11 @@ type DeployOptions struct {
 	Key func(*message.Message) string
 	// Busy reports whether messages wait, so that what is made meanwhile has to
 	// leave them the machine. Defaults to never.
-	Busy   func() bool
+	Busy func() bool
+	// Idle is for how long a seat may have nothing to do before its instances are
+	// given back, which takes up to twice that; it has none before its first
+	// chunk, too. Defaults to never, and to instances from the start on.
+	Idle   time.Duration
 	Logger *slog.Logger
 }
 
@@ -62,6 +67,9 @@ var ErrNoTrial = errors.New("no version is on trial")
 func Deploy(live *Plugin, o DeployOptions) *Deployment {
 	d := &Deployment{options: o, live: live, stopped: make(chan struct{})}
 	d.expect(live)
+	if o.Idle > 0 {
+		d.idle = d.reclaim(o.Idle)
+	}
 	return d
 }
 
@@ -134,14 +142,14 @@ func (d *Deployment) Sit(ctx context.Context, stage message.Stage) (*Seat, error
 
 // firstCrew makes the crew of a seat that is new.
 func (d *Deployment) firstCrew(s *Seat) (*crew, error) {
-	live, err := s.slot(d.Live())
+	live, err := s.firstSlot(d.Live())
 	t := d.onTrial()
 	if err != nil || t == nil {
 		return &crew{live: live}, err
 	}
 	var tried *Slot
 	if t.shadow == nil {
-		if tried, err = s.slot(t.candidate); err != nil {
+		if tried, err = s.firstSlot(t.candidate); err != nil {
 			return nil, errors.Join(err, closeAll(map[*Seat]*Slot{s: live}))
 		}
 	}
@@ -291,6 +299,7 @@ func closeAll(slots map[*Seat]*Slot) error {
 func (d *Deployment) Close(ctx context.Context) error {
 	d.changing.Lock()
 	defer d.changing.Unlock()
+	d.idle.end()
 	var errs []error
 	if t := d.trial; t != nil {
 		t.stop()
@@ -301,11 +310,13 @@ func (d *Deployment) Close(ctx context.Context) error {
 
 // slot makes a slot of a version for the seat; nil if it would never be called.
 func (s *Seat) slot(p *Plugin) (*Slot, error) {
-	if s.stage == message.StageFailures && !p.fails {
-		return nil, nil
+	if s.needs(p) {
+		return p.NewSlot(s.ctx)
 	}
-	return p.NewSlot(s.ctx)
+	return nil, nil
 }
+
+func (s *Seat) needs(p *Plugin) bool { return s.stage != message.StageFailures || p.fails }
 
 func (p *Plugin) findCalls() {
 	p.prepares, p.fails = p.Exports(abi.ExportPrepare), p.Exports(abi.ExportFailed)

@@ -27,5 +27,5 @@ func (p *pace) charge(took time.Duration, memory uint32) {
 	p.until = p.until.Add(paceShare * (took + time.Duration(memory/clearRate)))
 }
 
-// delay is how long the next instance has to wait.
-func (p *pace) delay() time.Duration { return time.Until(p.until) - paceCredit }
+// delay is how long the next instance has to wait: not at all, if it is not above 0.
+func (p *pace) delay() time.Duration { return max(0, time.Until(p.until)) - paceCredit }

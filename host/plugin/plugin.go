@@ -234,8 +234,7 @@ func (p *Plugin) takeFirst() *Slot {
 }
 
 func (p *Plugin) newSlot(ctx context.Context) (*Slot, *fault) {
-	s := &Slot{plugin: p, ctx: context.WithoutCancel(ctx), limit: newLogLimit(&p.settings.Limits), stop: make(chan struct{}), relief: make(chan struct{})}
-	s.logger = p.log.With("slot", p.add(s))
+	s := p.dozingSlot(ctx)
 	instance, f := s.newInstance()
 	if f != nil {
 		p.release(s)
@@ -244,6 +243,13 @@ func (p *Plugin) newSlot(ctx context.Context) (*Slot, *fault) {
 	}
 	s.instance = instance
 	return s, nil
+}
+
+// dozingSlot makes a slot whose instance is made when it has something to do.
+func (p *Plugin) dozingSlot(ctx context.Context) *Slot {
+	s := &Slot{plugin: p, ctx: context.WithoutCancel(ctx), limit: newLogLimit(&p.settings.Limits), stop: make(chan struct{}), relief: make(chan struct{})}
+	s.logger = p.log.With("slot", p.add(s))
+	return s
 }
 
 // add takes a slot in and returns its number.

@@ -23,6 +23,8 @@ type Seat struct {
 	next        atomic.Pointer[crew] // to be taken before the next chunk, nil if none
 	interrupted atomic.Bool
 
+	worked bool // since the last look at it; with mu held
+
 	handover sync.Mutex // held by who changes the crew or closes the seat
 	closed   bool
 
@@ -62,6 +64,7 @@ func (c *crew) relieve(next *crew) {
 // Begin comes before the calls about a chunk.
 func (s *Seat) Begin() {
 	s.mu.Lock()
+	s.worked = true
 	s.take()
 }
 

@@ -30,8 +30,9 @@ type Slot struct {
 	logger *slog.Logger
 	limit  *logLimit
 
-	instance *instance // nil after a failure
-	spares   []*spare  // the oldest first; none until the first failure
+	instance *instance // nil after a failure, and while there is nothing to do
+	spares   []*spare  // the oldest first
+	lossy    bool      // it lost an instance, and so keeps spares
 	pace     pace
 	spent    uint64 // fuel of the last call
 	usage    usage
@@ -176,10 +177,9 @@ func (s *Slot) acquire() *fault {
 		if !s.wait(s.pace.delay()) {
 			return unavailable(&fault{reason: "it was interrupted"})
 		}
-		instance, f := s.takeSpare()
+		instance, f := s.nextInstance()
 		if f == nil {
 			s.instance = instance
-			s.replenish()
 			return nil
 		}
 		// What cannot be started wants a rest at once.
@@ -238,7 +238,7 @@ func (s *Slot) discard(why string) {
 	s.instance.flush()
 	// The kernel takes a millisecond for each 10 MB that it gets back.
 	s.closing.Go(s.instance.close)
-	s.instance = nil
+	s.instance, s.lossy = nil, true
 	s.replenish()
 }
 
@@ -246,19 +246,30 @@ func (s *Slot) discard(why string) {
 // teardown failed; the slot is closed in any case.
 func (s *Slot) Close(context.Context) error {
 	s.uncut()
+	err := s.retireAll(s.vacate())
+	s.closing.Wait()
+	s.limit.report(s.logger)
+	s.plugin.release(s)
+	return err
+}
+
+// vacate leaves the slot without instances.
+func (s *Slot) vacate() []*spare {
+	all := s.spares
+	if s.instance != nil {
+		all = append(all, readySpare(s.instance))
+	}
+	s.instance, s.spares = nil, nil
+	return all
+}
+
+func (s *Slot) retireAll(all []*spare) error {
 	var errs []error
-	for _, spare := range s.spares {
+	for _, spare := range all {
 		if instance, f := spare.take(); f == nil {
 			errs = append(errs, s.retire(instance))
 		}
 	}
-	if s.instance != nil {
-		errs = append(errs, s.retire(s.instance))
-	}
-	s.instance, s.spares = nil, nil
-	s.closing.Wait()
-	s.limit.report(s.logger)
-	s.plugin.release(s)
 	return errors.Join(errs...)
 }
 

@@ -36,6 +36,19 @@ func (s *Slot) replenish() {
 	}
 }
 
+// nextInstance is the oldest spare, or a new instance in a slot that never lost
+// one.
+func (s *Slot) nextInstance() (*instance, *fault) {
+	if !s.lossy && len(s.spares) == 0 {
+		return s.newInstance()
+	}
+	instance, f := s.takeSpare()
+	if f == nil {
+		s.replenish()
+	}
+	return instance, f
+}
+
 // takeSpare waits for the oldest spare. Where it failed, the others are not
 // worth waiting for.
 func (s *Slot) takeSpare() (*instance, *fault) {
