@@ -163,6 +163,7 @@ func (w workshop) finish(l *line) (err error) {
 	}
 	if l.pipeline, err = pipeline.New(shape, w.source(l, c), seats{l.deployment}); err == nil && l.keep != nil {
 		l.keep()
+		l.keep = nil // it holds on to the file
 	}
 	return err
 }

@@ -33,6 +33,7 @@ type Options struct {
 type Engine struct {
 	log      *slog.Logger
 	compiler func(ctx context.Context) *exec.Cmd
+	shelf    shelf
 
 	mu      sync.Mutex // held while compiling
 	runtime wazero.Runtime

@@ -68,7 +68,7 @@ type Plugin struct {
 	digest   string
 	engine   *Engine
 	settings Settings
-	code     *compiled
+	code     *sharedCode
 	log      *slog.Logger
 	breaker  *breaker
 	restore  bool // instances are put back to their first state
@@ -127,13 +127,20 @@ func (p *Plugin) compile(ctx context.Context, file []byte) error {
 	p.settings.tell("meter")
 	meterLimits := limits.meter()
 	meterLimits.ExportGlobals = p.restore
+	edition := edition{p.digest, meterLimits}
+	if p.code = p.engine.shelf.take(edition); p.code != nil {
+		return nil
+	}
 	metered, err := p.meter(ctx, file, meterLimits)
 	if err != nil {
 		return err
 	}
-	p.code, err = p.engine.compile(ctx, metered, limits.Module.CompileTime)
+	code, err := p.engine.compile(ctx, metered, limits.Module.CompileTime)
 	switch {
-	case err == nil || errors.Is(err, ErrClosed):
+	case err == nil:
+		p.code = p.engine.shelf.put(edition, code)
+		return nil
+	case errors.Is(err, ErrClosed):
 		return err
 	case ctx.Err() != nil: // the module is not to blame
 		return ctx.Err()
