@@ -16,8 +16,7 @@ import (
 // instance is one instance of a module. It belongs to one goroutine at a time:
 // wazero gives wrong results without an error otherwise.
 type instance struct {
-	// ctx carries log to host functions; kept, so that a call makes nothing.
-	ctx            context.Context
+	ctx            *callContext // kept, so that a call makes nothing
 	log            *guestLog
 	gauge          *meter.Gauge
 	world          *world
@@ -54,7 +53,7 @@ func (s *Slot) newInstance() (*instance, *fault) {
 	in := &instance{log: log, gauge: meter.NewGauge(0, &s.interrupted), limits: &p.settings.Limits}
 	in.world = newWorld(&p.settings, in.gauge)
 	log.gauge = in.gauge
-	in.ctx = in.gauge.Context(context.WithValue(s.ctx, guestLogKey{}, log))
+	in.ctx = &callContext{Context: context.Background(), log: log, gauge: in.gauge}
 	in.stdout = lineWriter{log: log, level: slog.LevelInfo, source: "stdout"}
 	in.stderr = lineWriter{log: log, level: slog.LevelWarn, source: "stderr"}
 	log.call = "start"
@@ -63,7 +62,7 @@ func (s *Slot) newInstance() (*instance, *fault) {
 	began := time.Now()
 	// Outside Go's heap, so that a plugin that wears out instances brings no
 	// garbage collections upon others, and a memory grows without a copy.
-	ctx, memory := withMemory(in.ctx)
+	ctx, memory := withMemory(&callContext{Context: s.ctx, log: log, gauge: in.gauge})
 	err := guard(func() (err error) {
 		config := in.world.config().WithStdout(&in.stdout).WithStderr(&in.stderr)
 		in.module, err = p.code.runtime.InstantiateModule(ctx, p.code.CompiledModule, config)
