@@ -61,13 +61,13 @@ func ParseBatchResult(b []byte) (r BatchResult, err error) {
 // error, of the frame or of a call, and returns it.
 func WalkBatchResult(b []byte, result func(ResultView) error, record func(Record) error) (err error) {
 	var f field
-	var v ResultView
 	for len(b) > 0 && err == nil {
 		if b, err = f.next(b); err != nil {
 			break
 		}
 		switch {
 		case f.is(1, wireBytes):
+			var v ResultView
 			if err = v.Read(f.bytes, refuseOutput); err == nil {
 				err = result(v)
 			}

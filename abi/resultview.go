@@ -23,12 +23,11 @@ type Changes struct {
 	SetBatchMode            bool
 }
 
-// Read reads a frame that [MessageResult.Append] or any protobuf library wrote,
-// whatever the view was before. It calls output for each of [MessageResult.Outputs],
+// Read reads a frame that [MessageResult.Append] or any protobuf library wrote
+// into an empty view. It calls output for each of [MessageResult.Outputs],
 // in the frame's order. It stops at the first error, of the frame or of a call, and
 // returns it.
 func (v *ResultView) Read(b []byte, output func(Changes) error) (err error) {
-	*v = ResultView{}
 	var f field
 	for len(b) > 0 && err == nil {
 		if b, err = f.next(b); err != nil {

@@ -115,7 +115,7 @@ func (in *instance) prepare(config abi.Configure) *fault {
 		return nil
 	}
 	in.start(in.limits.Configure)
-	output, f := in.call(abi.ExportConfigure, configure, &config)
+	output, f := call(in, abi.ExportConfigure, configure, config)
 	if f != nil {
 		return f.during(abi.ExportConfigure)
 	}
@@ -147,8 +147,8 @@ func (in *instance) failure(err error) *fault {
 
 // call writes an input to the instance's buffer, calls a handler, and returns
 // its output, which lies in the instance's memory: it is valid until the next
-// call.
-func (in *instance) call(name string, fn api.Function, input frame) ([]byte, *fault) {
+// call. It is generic so that a frame's methods are called directly.
+func call[F frame](in *instance, name string, fn api.Function, input F) ([]byte, *fault) {
 	size := input.Size()
 	view, f := in.input(size)
 	if f != nil {

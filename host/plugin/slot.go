@@ -47,7 +47,6 @@ type Slot struct {
 
 	closing sync.WaitGroup // of instances that were given up
 
-	message abi.Message
 	batch   abi.Batch
 	reader  patchReader
 	output  batchOutput
@@ -95,14 +94,13 @@ func (s *Slot) HandleMessage(m *message.Message) (p message.Patch) {
 }
 
 func (s *Slot) handleMessage(m *message.Message, p *message.Patch) *fault {
-	s.message = wireMessage(m)
-	s.instance.begin(s.instance.limits.Message, m.ID)
-	output, f := s.instance.call(abi.ExportHandleMessage, s.instance.handleMessage, &s.message)
-	s.message = abi.Message{} // holds on to no event
+	in := s.instance
+	in.begin(in.limits.Message, m.ID)
+	output, f := call(in, abi.ExportHandleMessage, in.handleMessage, wireMessage(m))
 	if f != nil {
 		return f
 	}
-	return s.reader.parse(output, s.instance.limits.Outputs, p)
+	return s.reader.parse(output, in.limits.Outputs, p)
 }
 
 // HandleBatch calls handle_batch. Whatever goes wrong is in the outcomes; the
@@ -135,7 +133,7 @@ func (s *Slot) callBatch(export string, fn api.Function, name string) ([]byte, *
 		return nil, breach("the plugin does not export %s", export)
 	}
 	s.instance.begin(s.instance.limits.Batch, name)
-	output, f := s.instance.call(export, fn, &s.batch)
+	output, f := call(s.instance, export, fn, s.batch)
 	clear(s.batch.Messages) // holds on to no event
 	return output, f
 }
