@@ -128,13 +128,14 @@ func (f *field) next(b []byte) (rest []byte, err error) {
 		*f, rest, err = nextField(b)
 		return rest, err
 	}
+	f.num, f.wire = uint64(b[0]>>3), b[0]&7
 	end := 2 + int(b[1])
-	switch wire := b[0] & 7; {
-	case wire == wireVarint:
-		*f = field{num: uint64(b[0] >> 3), wire: wire, value: uint64(b[1])}
+	switch {
+	case f.wire == wireVarint:
+		f.value = uint64(b[1])
 		return b[2:], nil
-	case wire == wireBytes && end <= len(b):
-		*f = field{num: uint64(b[0] >> 3), wire: wire, bytes: b[2:end:end]}
+	case f.wire == wireBytes && end <= len(b):
+		f.bytes = b[2:end:end]
 		return b[end:], nil
 	}
 	*f, rest, err = nextField(b)
