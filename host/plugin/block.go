@@ -3,8 +3,8 @@ package plugin
 import "bytes"
 
 // blockSize is how many bytes of messages' data are allocated at once. A message
-// keeps the block that its data lies in, so that it is not more than a pull's
-// messages keep of each other anyway.
+// that waits for long keeps all of the block that its data lies in, so that it may
+// not be large: the events of a pull keep more of each other anyway.
 const blockSize = 16 << 10
 
 // block is where a slot puts the data that messages keep: there is an allocation
