@@ -51,43 +51,39 @@ func AppendRecord(dst, data []byte) []byte {
 // is refused.
 func ParseBatchResult(b []byte) (r BatchResult, err error) {
 	err = WalkBatchResult(b,
-		func(item MessageResult) error { r.Results = append(r.Results, item); return nil },
+		func(v ResultView) error { r.Results = append(r.Results, v.result()); return nil },
 		func(record Record) error { r.Records = append(r.Records, record); return nil })
 	return r, err
 }
 
 // WalkBatchResult reads a frame as [ParseBatchResult] does, and calls result and
-// record for each item, in the frame's order. It stops at the first error, of
-// the frame or of a call, and returns it.
-func WalkBatchResult(b []byte, result func(MessageResult) error, record func(Record) error) (err error) {
+// record for each item, in the frame's order. It stops at the first
+// error, of the frame or of a call, and returns it.
+func WalkBatchResult(b []byte, result func(ResultView) error, record func(Record) error) (err error) {
 	var f field
 	for len(b) > 0 && err == nil {
-		if f, b, err = nextField(b); err != nil {
+		if b, err = f.next(b); err != nil {
 			break
 		}
 		switch {
 		case f.is(1, wireBytes):
-			err = walkItem(f.bytes, parseItem, result)
+			var v ResultView
+			if err = v.Read(f.bytes, refuseOutput); err == nil {
+				err = result(v)
+			}
 		case f.is(2, wireBytes):
-			err = walkItem(f.bytes, parseRecord, record)
+			var r Record
+			if r, err = parseRecord(f.bytes); err == nil {
+				err = record(r)
+			}
 		}
 	}
 	return err
 }
 
-// parseItem reads a result of a batch, which has no outputs.
-func parseItem(b []byte) (MessageResult, error) { return WalkMessageResult(b, refuseOutput) }
-
-func refuseOutput(Output) error {
+// refuseOutput is for a result of a batch, which has no outputs.
+func refuseOutput(Changes) error {
 	return field{num: 10}.malformed("is in a batch's result: only handle_message has outputs")
-}
-
-func walkItem[T any](b []byte, parse func([]byte) (T, error), visit func(T) error) error {
-	item, err := parse(b)
-	if err != nil {
-		return err
-	}
-	return visit(item)
 }
 
 func parseRecord(b []byte) (r Record, err error) {

@@ -132,7 +132,7 @@ func TestBatchResult(t *testing.T) {
 		t.Error(err, diff)
 	}
 	stop := errors.New("stop")
-	if err := abi.WalkBatchResult(r.Append(nil), func(abi.MessageResult) error { return stop }, nil); !errors.Is(err, stop) {
+	if err := abi.WalkBatchResult(r.Append(nil), func(abi.ResultView) error { return stop }, nil); !errors.Is(err, stop) {
 		t.Errorf("the walk went on: %v", err)
 	}
 }
@@ -141,7 +141,8 @@ func TestBatchResult(t *testing.T) {
 func TestOutputs(t *testing.T) {
 	three := abi.MessageResult{Index: 1, Outputs: make([]abi.Output, 3)}
 	stop, seen := errors.New("stop"), 0
-	_, err := abi.WalkMessageResult(three.Append(nil), func(abi.Output) error {
+	var view abi.ResultView
+	err := view.Read(three.Append(nil), func(abi.Changes) error {
 		if seen++; seen == 2 {
 			return stop
 		}
@@ -243,12 +244,13 @@ func TestAllocations(t *testing.T) {
 	m := abi.Message{Event: marshal(t, event), Attempt: 1}
 	buf := make([]byte, 0, m.Size())
 	ok, data := []byte{}, abi.MessageResult{Data: []byte("BILL"), OnFailure: abi.OnFailureDrop}.Append(nil)
+	var view abi.ResultView
 	many := abi.MessageResult{Outputs: []abi.Output{{Data: []byte("a")}, {Data: []byte("b")}}}.Append(nil)
 	if n := testing.AllocsPerRun(100, func() {
 		buf = m.Append(buf[:0])
 		_, _ = abi.ParseMessageResult(ok)
 		_, _ = abi.ParseMessageResult(data)
-		_, _ = abi.WalkMessageResult(many, func(abi.Output) error { return nil })
+		_ = view.Read(many, func(abi.Changes) error { return nil })
 	}); n > 0 {
 		t.Errorf("%v allocations", n)
 	}

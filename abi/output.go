@@ -17,26 +17,6 @@ func (o Output) Append(dst []byte) []byte {
 	return appendChanges(dst, 1, o.Data, o.Batcher, o.BatchKey, o.BatchMode)
 }
 
-func parseOutput(b []byte) (o Output, err error) {
-	var f field
-	for len(b) > 0 && err == nil {
-		if f, b, err = nextField(b); err != nil {
-			break
-		}
-		switch {
-		case f.is(1, wireBytes):
-			o.Data = f.bytes
-		case f.is(2, wireBytes):
-			o.Batcher, err = f.textPointer()
-		case f.is(3, wireBytes):
-			o.BatchKey, err = f.textPointer()
-		case f.is(4, wireVarint):
-			o.BatchMode, err = f.modePointer()
-		}
-	}
-	return o, err
-}
-
 // sizeChanges is the size of the four fields that a result and an output have
 // in common.
 func sizeChanges(data []byte, batcher, key *string, mode *BatchMode) (n int) {

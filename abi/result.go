@@ -59,66 +59,12 @@ func (r MessageResult) Append(dst []byte) []byte {
 
 // ParseMessageResult reads a frame that [MessageResult.Append] or any protobuf
 // library wrote. What it allocates for outputs may be many times the frame's
-// length; for what a guest returned, the host uses [WalkMessageResult].
+// length; for what a guest returned, the host uses a [ResultView].
 func ParseMessageResult(b []byte) (MessageResult, error) {
+	var v ResultView
 	var outputs []Output
-	r, err := WalkMessageResult(b, func(o Output) error { outputs = append(outputs, o); return nil })
+	err := v.Read(b, func(c Changes) error { outputs = append(outputs, c.output()); return nil })
+	r := v.result()
 	r.Outputs = outputs
 	return r, err
-}
-
-// WalkMessageResult reads a frame as [ParseMessageResult] does, but instead of
-// filling Outputs it calls output for each, in the frame's order. It stops at
-// the first error, of the frame or of a call, and returns it.
-func WalkMessageResult(b []byte, output func(Output) error) (r MessageResult, err error) {
-	var f field
-	for len(b) > 0 && err == nil {
-		if f, b, err = nextField(b); err != nil {
-			break
-		}
-		if f.is(10, wireBytes) {
-			err = walkItem(f.bytes, parseOutput, output)
-		} else {
-			err = r.set(f)
-		}
-	}
-	return r, err
-}
-
-func (r *MessageResult) set(f field) (err error) {
-	var v uint8
-	switch {
-	case f.is(1, wireVarint):
-		r.Index, err = f.uint32()
-	case f.is(2, wireVarint):
-		v, err = f.enum(uint8(StatusFailed))
-		r.Status = Status(v)
-	case f.is(3, wireBytes):
-		r.Reason, err = f.text()
-	case f.is(4, wireVarint):
-		r.Retryable = f.value != 0
-	case f.is(5, wireBytes):
-		r.Data = f.bytes
-	case f.is(6, wireBytes):
-		r.Batcher, err = f.textPointer()
-	case f.is(7, wireBytes):
-		r.BatchKey, err = f.textPointer()
-	case f.is(8, wireVarint):
-		r.BatchMode, err = f.modePointer()
-	case f.is(9, wireVarint):
-		v, err = f.enum(uint8(OnFailureDrop))
-		r.OnFailure = OnFailure(v)
-	}
-	return err
-}
-
-func (f field) textPointer() (*string, error) {
-	s, err := f.text()
-	return &s, err
-}
-
-func (f field) modePointer() (*BatchMode, error) {
-	v, err := f.enum(uint8(BatchModeFlush))
-	mode := BatchMode(v)
-	return &mode, err
 }

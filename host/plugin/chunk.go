@@ -43,7 +43,8 @@ func (s *Slot) prepareMessages(messages []*message.Message) *fault {
 // patchList is a slot's memory for the results of a chunk.
 type patchList struct {
 	positions
-	items []message.Patch
+	reader patchReader
+	items  []message.Patch
 }
 
 func (l *patchList) failAll(n int, o message.Outcome) []message.Patch {
@@ -72,14 +73,12 @@ func (l *patchList) parse(output []byte, n int) *fault {
 	return nil
 }
 
-func (l *patchList) result(r abi.MessageResult) error {
-	if err := l.take(r.Index); err != nil {
+func (l *patchList) result(v abi.ResultView) error {
+	if err := l.take(v.Index); err != nil {
 		return err
 	}
-	p, err := patch(&r)
-	if err != nil {
-		return fmt.Errorf("index %d: %w", r.Index, err)
+	if err := l.reader.patch(&v, &l.items[v.Index]); err != nil {
+		return fmt.Errorf("index %d: %w", v.Index, err)
 	}
-	l.items[r.Index] = p
 	return nil
 }

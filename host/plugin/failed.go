@@ -77,14 +77,14 @@ func (l *actionList) parse(output []byte, n int) *fault {
 	return nil
 }
 
-func (l *actionList) result(r abi.MessageResult) error {
-	if err := l.take(r.Index); err != nil {
+func (l *actionList) result(v abi.ResultView) error {
+	if err := l.take(v.Index); err != nil {
 		return err
 	}
-	if r.Status != abi.StatusOK {
-		return fmt.Errorf("index %d has failed, and it had failed before", r.Index)
+	if v.Status != abi.StatusOK {
+		return fmt.Errorf("index %d has failed, and it had failed before", v.Index)
 	}
-	l.items[r.Index] = message.OnFailure(r.OnFailure)
+	l.items[v.Index] = message.OnFailure(v.OnFailure)
 	return nil
 }
 

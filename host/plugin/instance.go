@@ -16,8 +16,7 @@ import (
 // instance is one instance of a module. It belongs to one goroutine at a time:
 // wazero gives wrong results without an error otherwise.
 type instance struct {
-	// ctx carries log to host functions; kept, so that a call makes nothing.
-	ctx            context.Context
+	ctx            *callContext // kept, so that a call makes nothing
 	log            *guestLog
 	gauge          *meter.Gauge
 	world          *world
@@ -54,7 +53,7 @@ func (s *Slot) newInstance() (*instance, *fault) {
 	in := &instance{log: log, gauge: meter.NewGauge(0, &s.interrupted), limits: &p.settings.Limits}
 	in.world = newWorld(&p.settings, in.gauge)
 	log.gauge = in.gauge
-	in.ctx = in.gauge.Context(context.WithValue(s.ctx, guestLogKey{}, log))
+	in.ctx = &callContext{Context: context.Background(), log: log, gauge: in.gauge}
 	in.stdout = lineWriter{log: log, level: slog.LevelInfo, source: "stdout"}
 	in.stderr = lineWriter{log: log, level: slog.LevelWarn, source: "stderr"}
 	log.call = "start"
@@ -63,7 +62,7 @@ func (s *Slot) newInstance() (*instance, *fault) {
 	began := time.Now()
 	// Outside Go's heap, so that a plugin that wears out instances brings no
 	// garbage collections upon others, and a memory grows without a copy.
-	ctx, memory := withMemory(in.ctx)
+	ctx, memory := withMemory(&callContext{Context: s.ctx, log: log, gauge: in.gauge})
 	err := guard(func() (err error) {
 		config := in.world.config().WithStdout(&in.stdout).WithStderr(&in.stderr)
 		in.module, err = p.code.runtime.InstantiateModule(ctx, p.code.CompiledModule, config)
@@ -116,7 +115,7 @@ func (in *instance) prepare(config abi.Configure) *fault {
 		return nil
 	}
 	in.start(in.limits.Configure)
-	output, f := in.call(abi.ExportConfigure, configure, &config)
+	output, f := call(in, abi.ExportConfigure, configure, config)
 	if f != nil {
 		return f.during(abi.ExportConfigure)
 	}
@@ -148,8 +147,8 @@ func (in *instance) failure(err error) *fault {
 
 // call writes an input to the instance's buffer, calls a handler, and returns
 // its output, which lies in the instance's memory: it is valid until the next
-// call.
-func (in *instance) call(name string, fn api.Function, input frame) ([]byte, *fault) {
+// call. It is generic so that a frame's methods are called directly.
+func call[F frame](in *instance, name string, fn api.Function, input F) ([]byte, *fault) {
 	size := input.Size()
 	view, f := in.input(size)
 	if f != nil {

@@ -1,7 +1,6 @@
 package plugin
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 
@@ -9,74 +8,74 @@ import (
 	"github.com/relayhost/relayhost/host/message"
 )
 
-// parsePatch reads the output of handle_message and copies what the message
-// keeps; most is how many outputs it may have.
-func parsePatch(output []byte, most int) (message.Patch, *fault) {
+// patchReader makes patches of what a guest returns, and copies what messages
+// keep. It is a slot's memory for that.
+type patchReader struct {
+	data block
+	// Of the output at hand.
+	most    int // how many outputs it may have
+	outputs []message.Output
+}
+
+// parse reads the output of handle_message into p, which is empty.
+func (r *patchReader) parse(output []byte, most int, p *message.Patch) *fault {
 	if len(output) == 0 {
-		return message.Patch{}, nil
+		return nil
 	}
-	outputs := outputList{most: most}
-	r, f := parseSingle(abi.ExportHandleMessage, output, outputs.add)
-	if f != nil {
-		return message.Patch{}, f
+	r.most, r.outputs = most, nil
+	var v abi.ResultView
+	if f := parseSingle(abi.ExportHandleMessage, output, &v, r.output); f != nil {
+		return f
 	}
-	p, err := patch(&r)
-	if err != nil {
-		return message.Patch{}, breach("the output of handle_message: %v", err)
+	if err := r.patch(&v, p); err != nil {
+		return breach("the output of handle_message: %v", err)
 	}
 	if p.OK() {
-		p.Outputs = outputs.items
+		p.Outputs = r.outputs
 	}
-	return p, nil
-}
-
-// patch is what a result says about its message. What becomes of a failure
-// counts whether the message failed already or not.
-func patch(r *abi.MessageResult) (message.Patch, error) {
-	p := message.Patch{Outcome: outcome(r), OnFailure: message.OnFailure(r.OnFailure)}
-	if !p.OK() {
-		return p, nil
-	}
-	c, err := changes(abi.Output{Data: r.Data, Batcher: r.Batcher, BatchKey: r.BatchKey, BatchMode: r.BatchMode})
-	p.Data, p.Batcher, p.BatchKey, p.Flush = c.Data, c.Batcher, c.BatchKey, c.Flush
-	p.SetBatcher, p.SetBatchKey, p.SetFlush = c.SetBatcher, c.SetBatchKey, c.SetFlush
-	return p, err
-}
-
-// changes copies what an output sets.
-func changes(o abi.Output) (c message.Output, err error) {
-	c.Data = bytes.Clone(o.Data)
-	if c.SetBatcher = o.Batcher != nil; c.SetBatcher {
-		c.Batcher = *o.Batcher
-	}
-	if c.SetBatchKey = o.BatchKey != nil; c.SetBatchKey {
-		c.BatchKey = *o.BatchKey
-	}
-	if c.SetFlush = o.BatchMode != nil; c.SetFlush {
-		c.Flush = *o.BatchMode == abi.BatchModeFlush
-	}
-	if len(c.BatchKey) > abi.MaxBatchKey {
-		err = fmt.Errorf("a batch_key has %d bytes, and the limit is %d", len(c.BatchKey), abi.MaxBatchKey)
-	}
-	return c, err
-}
-
-// outputList collects outputs.
-type outputList struct {
-	most  int
-	items []message.Output
-}
-
-func (l *outputList) add(o abi.Output) error {
-	if len(l.items) == l.most {
-		return fmt.Errorf("there are more than %d outputs", l.most)
-	}
-	c, err := changes(o)
-	if err != nil {
-		return fmt.Errorf("output %d: %w", len(l.items), err)
-	}
-	l.items = append(l.items, c)
 	return nil
 }
 
-func refuseOutput(abi.Output) error { return errors.New("only handle_message may return outputs") }
+// patch fills p with what a result says about its message. What becomes of a
+// failure counts whether the message failed already or not.
+func (r *patchReader) patch(v *abi.ResultView, p *message.Patch) error {
+	p.OnFailure = message.OnFailure(v.OnFailure)
+	if v.Status != abi.StatusOK {
+		p.Outcome = outcome(v)
+		return nil
+	}
+	return r.changes(&v.Changes, p)
+}
+
+// changes copies what a result or an output sets.
+func (r *patchReader) changes(c *abi.Changes, p *message.Patch) error {
+	if len(c.BatchKey) > abi.MaxBatchKey {
+		return fmt.Errorf("a batch_key has %d bytes, and the limit is %d", len(c.BatchKey), abi.MaxBatchKey)
+	}
+	p.Data = r.data.clone(c.Data)
+	if c.Batcher != nil {
+		p.Batcher, p.SetBatcher = string(c.Batcher), true
+	}
+	if c.BatchKey != nil {
+		p.BatchKey, p.SetBatchKey = string(c.BatchKey), true
+	}
+	p.Flush, p.SetFlush = c.BatchMode == abi.BatchModeFlush, c.SetBatchMode
+	return nil
+}
+
+func (r *patchReader) output(c abi.Changes) error {
+	if len(r.outputs) == r.most {
+		return fmt.Errorf("there are more than %d outputs", r.most)
+	}
+	var p message.Patch
+	if err := r.changes(&c, &p); err != nil {
+		return fmt.Errorf("output %d: %w", len(r.outputs), err)
+	}
+	r.outputs = append(r.outputs, message.Output{
+		Data: p.Data, Batcher: p.Batcher, BatchKey: p.BatchKey, Flush: p.Flush,
+		SetBatcher: p.SetBatcher, SetBatchKey: p.SetBatchKey, SetFlush: p.SetFlush,
+	})
+	return nil
+}
+
+func refuseOutput(abi.Changes) error { return errors.New("only handle_message may return outputs") }

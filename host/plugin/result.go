@@ -9,35 +9,35 @@ import (
 )
 
 func parseConfigured(output []byte) *fault {
-	r, f := parseSingle(abi.ExportConfigure, output, refuseOutput)
-	if f == nil && r.Status != abi.StatusOK {
-		f = &fault{kind: message.Handler, reason: abi.ExportConfigure + ": " + reason(&r)}
+	var v abi.ResultView
+	f := parseSingle(abi.ExportConfigure, output, &v, refuseOutput)
+	if f == nil && v.Status != abi.StatusOK {
+		f = &fault{kind: message.Handler, reason: abi.ExportConfigure + ": " + reason(&v)}
 	}
 	return f
 }
 
 // parseSingle reads an output that is one MessageResult, and calls each for
 // what goes on in a message's place.
-func parseSingle(export string, output []byte, each func(abi.Output) error) (abi.MessageResult, *fault) {
-	r, err := abi.WalkMessageResult(output, each)
-	if err != nil {
-		return r, breach("the output of %s: %v", export, err)
+func parseSingle(export string, output []byte, v *abi.ResultView, each func(abi.Changes) error) *fault {
+	if err := v.Read(output, each); err != nil {
+		return breach("the output of %s: %v", export, err)
 	}
-	if r.Index != 0 {
-		return r, breach("the output of %s has index %d, want 0", export, r.Index)
+	if v.Index != 0 {
+		return breach("the output of %s has index %d, want 0", export, v.Index)
 	}
-	return r, nil
+	return nil
 }
 
-func outcome(r *abi.MessageResult) message.Outcome {
-	if r.Status == abi.StatusOK {
+func outcome(v *abi.ResultView) message.Outcome {
+	if v.Status == abi.StatusOK {
 		return message.Outcome{}
 	}
-	return message.Outcome{Kind: message.Handler, Reason: reason(r), Retryable: r.Retryable}
+	return message.Outcome{Kind: message.Handler, Reason: reason(v), Retryable: v.Retryable}
 }
 
-func reason(r *abi.MessageResult) string {
-	return cmp.Or(printable(r.Reason, maxReason), "the plugin gave no reason")
+func reason(v *abi.ResultView) string {
+	return cmp.Or(printable(v.Reason, maxReason), "the plugin gave no reason")
 }
 
 // batchOutput is a slot's memory for the results of a batch: they are valid
@@ -82,12 +82,12 @@ func (o *batchOutput) reset(output []byte, n int) {
 	o.records = o.records[:0]
 }
 
-func (o *batchOutput) result(r abi.MessageResult) error {
-	if err := o.take(r.Index); err != nil {
+func (o *batchOutput) result(v abi.ResultView) error {
+	if err := o.take(v.Index); err != nil {
 		return err
 	}
-	o.outcomes[r.Index] = outcome(&r)
-	o.outcomes[r.Index].Action = message.OnFailure(r.OnFailure)
+	o.outcomes[v.Index] = outcome(&v)
+	o.outcomes[v.Index].Action = message.OnFailure(v.OnFailure)
 	return nil
 }
 

@@ -48,8 +48,8 @@ type Slot struct {
 
 	closing sync.WaitGroup // of instances that were given up
 
-	message abi.Message
 	batch   abi.Batch
+	reader  patchReader
 	output  batchOutput
 	patches patchList
 	actions actionList
@@ -81,27 +81,27 @@ func (s *Slot) Spent() uint64 { return s.spent }
 
 // HandleMessage calls handle_message. Whatever goes wrong is in the patch's
 // outcome.
-func (s *Slot) HandleMessage(m *message.Message) message.Patch {
+func (s *Slot) HandleMessage(m *message.Message) (p message.Patch) {
 	m.Plugin = s.plugin.digest
-	if f := s.acquire(); f != nil {
-		return message.Patch{Outcome: f.outcome()}
+	f := s.acquire()
+	if f == nil {
+		f = s.handleMessage(m, &p)
+		s.release(f)
 	}
-	patch, f := s.handleMessage(m)
-	if s.release(f); f != nil {
-		return message.Patch{Outcome: f.outcome()}
+	if f != nil {
+		p = message.Patch{Outcome: f.outcome()}
 	}
-	return patch
+	return p
 }
 
-func (s *Slot) handleMessage(m *message.Message) (message.Patch, *fault) {
-	s.message = wireMessage(m)
-	s.instance.begin(s.instance.limits.Message, m.ID)
-	output, f := s.instance.call(abi.ExportHandleMessage, s.instance.handleMessage, &s.message)
-	s.message = abi.Message{} // holds on to no event
+func (s *Slot) handleMessage(m *message.Message, p *message.Patch) *fault {
+	in := s.instance
+	in.begin(in.limits.Message, m.ID)
+	output, f := call(in, abi.ExportHandleMessage, in.handleMessage, wireMessage(m))
 	if f != nil {
-		return message.Patch{}, f
+		return f
 	}
-	return parsePatch(output, s.instance.limits.Outputs)
+	return s.reader.parse(output, in.limits.Outputs, p)
 }
 
 // HandleBatch calls handle_batch. Whatever goes wrong is in the outcomes; the
@@ -134,7 +134,7 @@ func (s *Slot) callBatch(export string, fn api.Function, name string) ([]byte, *
 		return nil, breach("the plugin does not export %s", export)
 	}
 	s.instance.begin(s.instance.limits.Batch, name)
-	output, f := s.instance.call(export, fn, &s.batch)
+	output, f := call(s.instance, export, fn, s.batch)
 	clear(s.batch.Messages) // holds on to no event
 	return output, f
 }

@@ -44,7 +44,8 @@ func Import(ctx context.Context, runtime wazero.Runtime) error {
 	return err
 }
 
-type gaugeKey struct{}
+// GaugeKey is the context key under which a metered module finds its [*Gauge].
+type GaugeKey struct{}
 
 // Gauge bounds the calls of one instance, one after the other. It belongs to
 // whoever makes the calls.
@@ -75,7 +76,7 @@ func NewGauge(slice int64, interrupted *atomic.Bool) *Gauge {
 // Context is the context to instantiate a module with, and to call it with:
 // through it the module finds its gauge. Make it once for an instance.
 func (g *Gauge) Context(ctx context.Context) context.Context {
-	return context.WithValue(ctx, gaugeKey{}, g)
+	return context.WithValue(ctx, GaugeKey{}, g)
 }
 
 // Bind tells the gauge the instance's count. Until then it has none to read,
@@ -153,7 +154,7 @@ func (g *Gauge) arm(now time.Time) {
 // refillCall is refill(count) → count: what a metered module calls when its
 // count is below zero. Its panics end the call.
 func refillCall(ctx context.Context, _ api.Module, stack []uint64) {
-	g, ok := ctx.Value(gaugeKey{}).(*Gauge)
+	g, ok := ctx.Value(GaugeKey{}).(*Gauge)
 	if !ok {
 		panic(errUnmetered)
 	}
