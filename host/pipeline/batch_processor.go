@@ -37,6 +37,7 @@ func (s *batchProcessor) run(work context.Context) {
 			s.exchange.end()
 		}
 		s.lane.handled(taken)
+		s.pipeline.worked(1)
 		s.pipeline.checkDrained() // some may have been held back
 	}
 }

@@ -29,6 +29,7 @@ type batchLane struct {
 	mu    sync.Mutex
 	open  map[string]*openBatch // by batch key
 	order *list.List            // of *openBatch, the oldest first
+	held  int                   // messages in open batches
 	ready []*openBatch
 	ended bool
 	wake  chan struct{}
@@ -129,6 +130,7 @@ func (l *batchLane) put(m *message.Message) *openBatch {
 	}
 	open.batch.Messages = append(open.batch.Messages, m)
 	open.bytes += m.Size()
+	l.held++
 	return open
 }
 
@@ -142,6 +144,8 @@ func (l *batchLane) oldest() *openBatch {
 
 func (l *batchLane) emit(o *openBatch, t message.Trigger) {
 	o.batch.Trigger = t
+	l.batcher.pipeline.working.Add(1)
+	l.held -= len(o.batch.Messages)
 	l.ready = append(l.ready, o)
 	l.order.Remove(o.place)
 	delete(l.open, o.batch.Key)

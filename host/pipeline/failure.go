@@ -67,6 +67,7 @@ func (p *Pipeline) end(group []message.Failure) {
 		}
 	}
 	if failed && p.failed != nil && p.plugin.Callbacks().HandleFailed {
+		p.working.Add(1)
 		p.failed.inbox.put(ended)
 		return
 	}
@@ -130,6 +131,7 @@ func (s *failedProcessor) run(work context.Context) {
 			s.exchange.begin()
 			s.handle(group)
 			s.exchange.end()
+			s.pipeline.worked(1)
 		}
 	}
 }

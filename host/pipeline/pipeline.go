@@ -72,6 +72,10 @@ type Pipeline struct {
 	// upstream is how many messages lie before the batchers: dispatched, and
 	// neither ended, sent on nor held back.
 	upstream atomic.Int64
+	// working is how many emitted batches have not been handled, and how many
+	// failures wait for what takes its own time.
+	working atomic.Int64
+	relief  sync.Mutex
 	// stop is closed when intake ends; draining is set when no producer runs any
 	// more, and drained closed when everything that can settle has.
 	stop      chan struct{}
@@ -169,7 +173,7 @@ func (p *Pipeline) makeHandlers(ctx context.Context) error {
 	}
 	slots := p.config.Processors
 	p.demand = newDemand(slots.Concurrency, slots.MaxDemand*p.config.Producer.Concurrency,
-		p.config.MaxInFlight, p.config.MaxInFlightBytes)
+		p.config.MaxInFlight, p.config.MaxInFlightBytes, p.relieve)
 	for i := range slots.Concurrency {
 		h, err := p.plugin.NewHandler(ctx, message.StageProcessors)
 		if err != nil {
