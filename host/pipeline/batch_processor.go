@@ -30,10 +30,11 @@ func (s *batchProcessor) run(work context.Context) {
 		if taken == nil {
 			return
 		}
-		s.admit(taken.batch)
-		if len(taken.batch.Messages) > 0 {
+		batch := &taken.batch
+		s.admit(batch)
+		if len(batch.Messages) > 0 {
 			s.exchange.begin()
-			s.handle(work, taken.batch)
+			s.handle(work, batch)
 			s.exchange.end()
 		}
 		s.lane.handled(taken)

@@ -30,6 +30,7 @@ type batchLane struct {
 	open  map[string]*openBatch // by batch key
 	order *list.List            // of *openBatch, the oldest first
 	held  int                   // messages in open batches
+	usual int                   // messages in the batch that was emitted last
 	ready []*openBatch
 	ended bool
 	wake  chan struct{}
@@ -39,7 +40,7 @@ type batchLane struct {
 
 // openBatch is a batch that waits to fill.
 type openBatch struct {
-	batch *message.Batch
+	batch message.Batch
 	bytes int
 	due   time.Time
 	place *list.Element
@@ -118,19 +119,28 @@ func (l *batchLane) put(m *message.Message) *openBatch {
 		if len(l.open) >= c.MaxOpen {
 			l.emit(l.oldest(), message.TriggerFlush)
 		}
-		open = &openBatch{
-			batch: &message.Batch{Batcher: c.Name, Key: m.BatchKey, Partition: l.partition},
-			due:   time.Now().Add(c.BatchTimeout),
-
-			generation: l.generation,
-		}
-		l.generation.left++
-		open.place = l.order.PushBack(open)
-		l.open[m.BatchKey] = open
+		open = l.begin(m.BatchKey)
 	}
 	open.batch.Messages = append(open.batch.Messages, m)
 	open.bytes += m.Size()
 	l.held++
+	return open
+}
+
+// begin opens a batch with room for as many messages as the one before had.
+func (l *batchLane) begin(key string) *openBatch {
+	c := &l.batcher.config
+	open := &openBatch{
+		batch: message.Batch{
+			Batcher: c.Name, Key: key, Partition: l.partition, Messages: make([]*message.Message, 0, l.usual),
+		},
+		due: time.Now().Add(c.BatchTimeout),
+
+		generation: l.generation,
+	}
+	l.generation.left++
+	open.place = l.order.PushBack(open)
+	l.open[key] = open
 	return open
 }
 
@@ -145,7 +155,8 @@ func (l *batchLane) oldest() *openBatch {
 func (l *batchLane) emit(o *openBatch, t message.Trigger) {
 	o.batch.Trigger = t
 	l.batcher.pipeline.working.Add(1)
-	l.held -= len(o.batch.Messages)
+	l.usual = len(o.batch.Messages)
+	l.held -= l.usual
 	l.ready = append(l.ready, o)
 	l.order.Remove(o.place)
 	delete(l.open, o.batch.Key)

@@ -44,9 +44,13 @@ func (p *Pipeline) holdBack(m *message.Message, o message.Outcome) bool {
 
 // end ends a group of messages that were handled together: those that failed
 // may be tried again; the others settle in one call, once the plugin has seen
-// those that failed for good.
+// those that failed for good. The group is the caller's again afterwards.
 func (p *Pipeline) end(group []message.Failure) {
 	if len(group) == 0 || p.halted.Load() {
+		return
+	}
+	if allOK(group) {
+		p.settleNow(group)
 		return
 	}
 	var ended []message.Failure
@@ -72,6 +76,15 @@ func (p *Pipeline) end(group []message.Failure) {
 		return
 	}
 	p.settle(ended)
+}
+
+func allOK(group []message.Failure) bool {
+	for i := range group {
+		if !group[i].Outcome.OK() {
+			return false
+		}
+	}
+	return true
 }
 
 func (p *Pipeline) tryAgain(f message.Failure) {

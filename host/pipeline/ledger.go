@@ -1,7 +1,9 @@
 package pipeline
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -160,7 +162,8 @@ func (p *Pipeline) unsettled() error {
 		return nil
 	}
 	e := &UnsettledError{Pipeline: p.config.Name, Halted: !p.halted.Load(), Kept: p.config.Journal != nil}
-	for m := range p.ledger.inFlight.All() {
+	left := slices.SortedFunc(p.ledger.inFlight.All(), func(a, b *message.Message) int { return cmp.Compare(a.Sequence, b.Sequence) })
+	for _, m := range left {
 		e.IDs = append(e.IDs, m.ID)
 	}
 	return e
