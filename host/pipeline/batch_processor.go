@@ -14,17 +14,22 @@ type batchProcessor struct {
 	exchange exchange
 	lane     *batchLane
 	config   *BatcherConfig
+	deadline deadline          // of deliveries
 	ended    []message.Failure // ok or not; reused
 }
 
 func newBatchProcessor(b *batcher, i int) *batchProcessor {
 	h := b.slots[i]
-	return &batchProcessor{pipeline: b.pipeline, handler: h, exchange: newExchange(h), lane: b.lane(i), config: &b.config}
+	return &batchProcessor{
+		pipeline: b.pipeline, handler: h, exchange: newExchange(h), lane: b.lane(i),
+		config: &b.config, deadline: deadline{timeout: b.config.SinkTimeout},
+	}
 }
 
 func (s *batchProcessor) run(work context.Context) {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
+	defer s.deadline.end()
 	for {
 		taken := s.lane.take(work, timer)
 		if taken == nil {
@@ -84,9 +89,7 @@ func (s *batchProcessor) deliver(work context.Context, b *message.Batch, records
 	if len(records) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(work, s.config.SinkTimeout)
-	defer cancel()
-	return s.config.Sink.Deliver(ctx, b, records)
+	return s.config.Sink.Deliver(s.deadline.begin(work), b, records)
 }
 
 // end ends the messages whose last output was in this batch, or who were in it
