@@ -84,7 +84,7 @@ func (m *Message) Settle(o Outcome) bool {
 	if m.settled.Load() {
 		return false
 	}
-	if o != (Outcome{}) {
+	if !o.OK() {
 		kept := o // o itself stays off the heap
 		m.outcome = &kept
 	}

@@ -95,6 +95,10 @@ func (s *batchProcessor) deliver(work context.Context, b *message.Batch, records
 // end ends the messages whose last output was in this batch, or who were in it
 // themselves.
 func (s *batchProcessor) end(b *message.Batch, outcomes []message.Outcome) {
+	if plain(b, outcomes) {
+		s.pipeline.succeed(b.Messages)
+		return
+	}
 	for i, m := range b.Messages {
 		if !outcomes[i].OK() && b.Plugin != "" {
 			m.Plugin = b.Plugin
@@ -114,6 +118,17 @@ func (s *batchProcessor) end(b *message.Batch, outcomes []message.Outcome) {
 	s.pipeline.end(s.ended)
 	clear(s.ended)
 	s.ended = s.ended[:0]
+}
+
+// plain reports whether a batch's messages are all ok, and none was made of
+// another.
+func plain(b *message.Batch, outcomes []message.Outcome) bool {
+	for i, m := range b.Messages {
+		if !outcomes[i].OK() || outcomes[i].Action != message.AsConfigured || !m.Whole() {
+			return false
+		}
+	}
+	return true
 }
 
 // failOK replaces the outcomes that were ok.

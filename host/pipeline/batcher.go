@@ -14,6 +14,7 @@ import (
 // batch processors take what is full or due.
 type batcher struct {
 	pipeline *Pipeline
+	index    int // among the pipeline's
 	config   BatcherConfig
 	slots    []Handler
 	// lanes are as many as there are slots if the batcher is partitioned: a slot
@@ -31,6 +32,7 @@ type batchLane struct {
 	order *list.List            // of *openBatch, the oldest first
 	held  int                   // messages in open batches
 	usual int                   // messages in the batch that was emitted last
+	last  *openBatch            // that got a message; nil if it was emitted
 	ready []*openBatch
 	ended bool
 	wake  chan struct{}
@@ -49,7 +51,7 @@ type openBatch struct {
 }
 
 func newBatcher(p *Pipeline, c BatcherConfig) *batcher {
-	b := &batcher{pipeline: p, config: c}
+	b := &batcher{pipeline: p, index: len(p.batchers), config: c}
 	n := 1
 	if c.PartitionBy != nil {
 		n = c.Concurrency
@@ -110,7 +112,10 @@ func (l *batchLane) add(messages []*message.Message) {
 // or no room in it.
 func (l *batchLane) put(m *message.Message) *openBatch {
 	c := &l.batcher.config
-	open := l.open[m.BatchKey]
+	open := l.last
+	if open == nil || open.batch.Key != m.BatchKey {
+		open = l.open[m.BatchKey]
+	}
 	if open != nil && open.bytes+m.Size() > c.BatchBytes {
 		l.emit(open, message.TriggerSize)
 		open = nil
@@ -124,6 +129,7 @@ func (l *batchLane) put(m *message.Message) *openBatch {
 	open.batch.Messages = append(open.batch.Messages, m)
 	open.bytes += m.Size()
 	l.held++
+	l.last = open
 	return open
 }
 
@@ -160,6 +166,9 @@ func (l *batchLane) emit(o *openBatch, t message.Trigger) {
 	l.ready = append(l.ready, o)
 	l.order.Remove(o.place)
 	delete(l.open, o.batch.Key)
+	if l.last == o {
+		l.last = nil
+	}
 }
 
 // take waits for a batch. It returns nil when there will be none.

@@ -183,7 +183,6 @@ func (p *Pipeline) settleNow(ended []message.Failure) {
 	if len(ended) == 0 || p.halted.Load() {
 		return
 	}
-	watch := p.watch()
 	messages := make([]*message.Message, len(ended))
 	for i, f := range ended {
 		messages[i] = f.Message
@@ -191,6 +190,24 @@ func (p *Pipeline) settleNow(ended []message.Failure) {
 			p.logFailure(f.Message)
 		}
 	}
+	p.account(messages)
+}
+
+// succeed settles messages that are ok.
+func (p *Pipeline) succeed(messages []*message.Message) {
+	if p.halted.Load() {
+		return
+	}
+	for _, m := range messages {
+		m.Settle(message.Outcome{})
+	}
+	p.account(messages)
+}
+
+// account enters settled messages in the books, and has the next of their
+// partitions go on.
+func (p *Pipeline) account(messages []*message.Message) {
+	watch := p.watch()
 	bytes := p.ledger.settle(messages)
 	if j := p.config.Journal; j != nil {
 		j.Settle(messages)
