@@ -184,7 +184,8 @@ func (p *Pipeline) settleNow(ended []message.Failure) {
 		return
 	}
 	messages := make([]*message.Message, len(ended))
-	for i, f := range ended {
+	for i := range ended {
+		f := &ended[i]
 		messages[i] = f.Message
 		if f.Message.Settle(f.Outcome) && !f.Outcome.OK() {
 			p.logFailure(f.Message)

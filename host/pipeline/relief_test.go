@@ -52,12 +52,6 @@ func (s *tally) Deliver(_ context.Context, b *message.Batch, _ []message.Record)
 	return nil
 }
 
-func (s *tally) count(t message.Trigger) int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.batches[t]
-}
-
 // keyed gives messages so many batch keys in turn.
 func keyed(keys int) func(*message.Message) message.Patch {
 	return func(m *message.Message) message.Patch {
