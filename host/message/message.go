@@ -18,7 +18,8 @@ import (
 const DefaultBatcher = "default"
 
 // Message is one event on its way. A source fills ID, Event and, where it
-// tracks one, Position; the rest is the pipeline's.
+// tracks one, Position; the rest is the pipeline's. What is small is together: of
+// messages there are many, and the garbage collector looks at all of them.
 type Message struct {
 	// ID is the event's id, for logs, acknowledgement and de-duplication.
 	ID string
@@ -40,10 +41,6 @@ type Message struct {
 	// partitioned by, if they are.
 	Partition string
 
-	// Replaced: the processor has asked for another message in its place.
-	Replaced bool
-	// Attempt is 1 at the first handling.
-	Attempt uint32
 	// Plugin is the digest of the plugin version that handled the message last,
 	// in hex: at each handling, whoever handles it says so, also if it fails. It
 	// is empty before.
@@ -56,13 +53,15 @@ type Message struct {
 	Flush    bool
 	// OnFailure is what a handler wants to become of the message if it fails.
 	OnFailure OnFailure
+	// Replaced: the processor has asked for another message in its place.
+	Replaced bool
+	// Attempt is 1 at the first handling.
+	Attempt uint32
 
-	family  *family // of a message that was made of another
-	outcome Outcome
 	settled atomic.Bool
-
-	set        *Set
-	prev, next *Message
+	place   uint32   // in a Set, from 1 on
+	outcome *Outcome // nil if it is ok
+	family  *family  // of a message that was made of another
 }
 
 // Entry is a place in a journal: the Index-th message of the pull that was kept
@@ -85,7 +84,10 @@ func (m *Message) Settle(o Outcome) bool {
 	if m.settled.Load() {
 		return false
 	}
-	m.outcome = o
+	if !o.OK() {
+		kept := o // o itself stays off the heap
+		m.outcome = &kept
+	}
 	return m.settled.CompareAndSwap(false, true)
 }
 
@@ -93,7 +95,12 @@ func (m *Message) Settle(o Outcome) bool {
 func (m *Message) Settled() bool { return m.settled.Load() }
 
 // Outcome is how the message ended; meaningful once Settled is true.
-func (m *Message) Outcome() Outcome { return m.outcome }
+func (m *Message) Outcome() Outcome {
+	if m.outcome == nil {
+		return Outcome{}
+	}
+	return *m.outcome
+}
 
 // Apply takes over what a handler's patch sets. The outcome is not applied: a
 // message whose patch failed keeps what it was.

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"testing"
+	"unsafe"
 
 	"go.uber.org/goleak"
 
@@ -25,6 +26,27 @@ func TestSettlesOnce(t *testing.T) {
 	}
 	if o := m.Outcome(); o.Kind != message.Trap || o.Reason != "unreachable" || !m.Settled() {
 		t.Errorf("outcome %+v, want the first", o)
+	}
+}
+
+// What becomes of nearly every message costs nothing, and what all of them carry
+// is small: a field that few messages need is better behind a pointer.
+func TestMessagesAreCheap(t *testing.T) {
+	if size := unsafe.Sizeof(message.Message{}); size > 216 {
+		t.Errorf("a message has %d bytes", size)
+	}
+	var set message.Set
+	set.Add(&message.Message{})
+	messages := make([]message.Message, 101) // one more for the warm-up
+	next := 0
+	if n := testing.AllocsPerRun(100, func() {
+		m := &messages[next]
+		next++
+		set.Add(m)
+		m.Settle(message.Outcome{})
+		set.Remove(m)
+	}); n > 0 {
+		t.Errorf("a message that is ok allocates %v times", n)
 	}
 }
 
@@ -81,6 +103,7 @@ func TestSet(t *testing.T) {
 		for m := range s.All() {
 			got = append(got, m.ID)
 		}
+		slices.Sort(got)
 		if !slices.Equal(got, want) || s.Len() != len(want) {
 			t.Errorf("the set holds %v (%d), want %v", got, s.Len(), want)
 		}
@@ -99,7 +122,7 @@ func TestSet(t *testing.T) {
 		t.Error("removed twice")
 	}
 	s.Add(all[0])
-	check("1", "3", "0")
+	check("0", "1", "3")
 	for _, i := range []int{0, 1, 3} {
 		s.Remove(all[i])
 	}

@@ -14,29 +14,36 @@ type batchProcessor struct {
 	exchange exchange
 	lane     *batchLane
 	config   *BatcherConfig
+	deadline deadline          // of deliveries
 	ended    []message.Failure // ok or not; reused
 }
 
 func newBatchProcessor(b *batcher, i int) *batchProcessor {
 	h := b.slots[i]
-	return &batchProcessor{pipeline: b.pipeline, handler: h, exchange: newExchange(h), lane: b.lane(i), config: &b.config}
+	return &batchProcessor{
+		pipeline: b.pipeline, handler: h, exchange: newExchange(h), lane: b.lane(i),
+		config: &b.config, deadline: deadline{timeout: b.config.SinkTimeout},
+	}
 }
 
 func (s *batchProcessor) run(work context.Context) {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
+	defer s.deadline.end()
 	for {
 		taken := s.lane.take(work, timer)
 		if taken == nil {
 			return
 		}
-		s.admit(taken.batch)
-		if len(taken.batch.Messages) > 0 {
+		batch := &taken.batch
+		s.admit(batch)
+		if len(batch.Messages) > 0 {
 			s.exchange.begin()
-			s.handle(work, taken.batch)
+			s.handle(work, batch)
 			s.exchange.end()
 		}
 		s.lane.handled(taken)
+		s.pipeline.worked(1)
 		s.pipeline.checkDrained() // some may have been held back
 	}
 }
@@ -82,14 +89,16 @@ func (s *batchProcessor) deliver(work context.Context, b *message.Batch, records
 	if len(records) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(work, s.config.SinkTimeout)
-	defer cancel()
-	return s.config.Sink.Deliver(ctx, b, records)
+	return s.config.Sink.Deliver(s.deadline.begin(work), b, records)
 }
 
 // end ends the messages whose last output was in this batch, or who were in it
 // themselves.
 func (s *batchProcessor) end(b *message.Batch, outcomes []message.Outcome) {
+	if plain(b, outcomes) {
+		s.pipeline.succeed(b.Messages)
+		return
+	}
 	for i, m := range b.Messages {
 		if !outcomes[i].OK() && b.Plugin != "" {
 			m.Plugin = b.Plugin
@@ -109,6 +118,17 @@ func (s *batchProcessor) end(b *message.Batch, outcomes []message.Outcome) {
 	s.pipeline.end(s.ended)
 	clear(s.ended)
 	s.ended = s.ended[:0]
+}
+
+// plain reports whether a batch's messages are all ok, and none was made of
+// another.
+func plain(b *message.Batch, outcomes []message.Outcome) bool {
+	for i, m := range b.Messages {
+		if !outcomes[i].OK() || outcomes[i].Action != message.AsConfigured || !m.Whole() {
+			return false
+		}
+	}
+	return true
 }
 
 // failOK replaces the outcomes that were ok.

@@ -14,6 +14,7 @@ import (
 // batch processors take what is full or due.
 type batcher struct {
 	pipeline *Pipeline
+	index    int // among the pipeline's
 	config   BatcherConfig
 	slots    []Handler
 	// lanes are as many as there are slots if the batcher is partitioned: a slot
@@ -29,6 +30,9 @@ type batchLane struct {
 	mu    sync.Mutex
 	open  map[string]*openBatch // by batch key
 	order *list.List            // of *openBatch, the oldest first
+	held  int                   // messages in open batches
+	usual int                   // messages in the batch that was emitted last
+	last  *openBatch            // that got a message; nil if it was emitted
 	ready []*openBatch
 	ended bool
 	wake  chan struct{}
@@ -38,7 +42,7 @@ type batchLane struct {
 
 // openBatch is a batch that waits to fill.
 type openBatch struct {
-	batch *message.Batch
+	batch message.Batch
 	bytes int
 	due   time.Time
 	place *list.Element
@@ -47,7 +51,7 @@ type openBatch struct {
 }
 
 func newBatcher(p *Pipeline, c BatcherConfig) *batcher {
-	b := &batcher{pipeline: p, config: c}
+	b := &batcher{pipeline: p, index: len(p.batchers), config: c}
 	n := 1
 	if c.PartitionBy != nil {
 		n = c.Concurrency
@@ -108,7 +112,10 @@ func (l *batchLane) add(messages []*message.Message) {
 // or no room in it.
 func (l *batchLane) put(m *message.Message) *openBatch {
 	c := &l.batcher.config
-	open := l.open[m.BatchKey]
+	open := l.last
+	if open == nil || open.batch.Key != m.BatchKey {
+		open = l.open[m.BatchKey]
+	}
 	if open != nil && open.bytes+m.Size() > c.BatchBytes {
 		l.emit(open, message.TriggerSize)
 		open = nil
@@ -117,18 +124,29 @@ func (l *batchLane) put(m *message.Message) *openBatch {
 		if len(l.open) >= c.MaxOpen {
 			l.emit(l.oldest(), message.TriggerFlush)
 		}
-		open = &openBatch{
-			batch: &message.Batch{Batcher: c.Name, Key: m.BatchKey, Partition: l.partition},
-			due:   time.Now().Add(c.BatchTimeout),
-
-			generation: l.generation,
-		}
-		l.generation.left++
-		open.place = l.order.PushBack(open)
-		l.open[m.BatchKey] = open
+		open = l.begin(m.BatchKey)
 	}
 	open.batch.Messages = append(open.batch.Messages, m)
 	open.bytes += m.Size()
+	l.held++
+	l.last = open
+	return open
+}
+
+// begin opens a batch with room for as many messages as the one before had.
+func (l *batchLane) begin(key string) *openBatch {
+	c := &l.batcher.config
+	open := &openBatch{
+		batch: message.Batch{
+			Batcher: c.Name, Key: key, Partition: l.partition, Messages: make([]*message.Message, 0, l.usual),
+		},
+		due: time.Now().Add(c.BatchTimeout),
+
+		generation: l.generation,
+	}
+	l.generation.left++
+	open.place = l.order.PushBack(open)
+	l.open[key] = open
 	return open
 }
 
@@ -142,9 +160,15 @@ func (l *batchLane) oldest() *openBatch {
 
 func (l *batchLane) emit(o *openBatch, t message.Trigger) {
 	o.batch.Trigger = t
+	l.batcher.pipeline.working.Add(1)
+	l.usual = len(o.batch.Messages)
+	l.held -= l.usual
 	l.ready = append(l.ready, o)
 	l.order.Remove(o.place)
 	delete(l.open, o.batch.Key)
+	if l.last == o {
+		l.last = nil
+	}
 }
 
 // take waits for a batch. It returns nil when there will be none.

@@ -62,7 +62,8 @@ type BatcherConfig struct {
 	Name string
 	// Concurrency is the number of batches handled at a time, at least 1.
 	Concurrency int
-	// BatchSize is the most messages of a batch, at least 1.
+	// BatchSize is the most messages of a batch, at least 1. A batch has fewer at
+	// its timeout, beyond MaxOpen, and if it would keep more from being pulled.
 	BatchSize int
 	// BatchBytes is the most bytes of a batch's messages together; a message
 	// that is larger is a batch of its own. Defaults to 64 MiB.

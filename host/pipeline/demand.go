@@ -20,12 +20,13 @@ type demand struct {
 	maxIn    int
 	maxBytes int64
 	wake     chan struct{}
+	onFull   func() // called when what came has filled the pipeline
 }
 
 // newDemand makes the demand of n processors with each credit, of which so many
 // messages and bytes may be in flight.
-func newDemand(n, credit, maxIn int, maxBytes int64) *demand {
-	d := &demand{credit: make([]int, n), maxIn: maxIn, maxBytes: maxBytes, wake: make(chan struct{}, 1)}
+func newDemand(n, credit, maxIn int, maxBytes int64, onFull func()) *demand {
+	d := &demand{credit: make([]int, n), maxIn: maxIn, maxBytes: maxBytes, wake: make(chan struct{}, 1), onFull: onFull}
 	for i := range d.credit {
 		d.credit[i] = credit
 	}
@@ -82,6 +83,17 @@ func (d *demand) received(promised, came int, bytes int64) {
 	d.bytes += bytes
 	d.mu.Unlock()
 	d.signal()
+	if d.full() {
+		d.onFull()
+	}
+}
+
+// full reports whether nothing may be promised for what is in flight, and
+// nothing is on its way from the source.
+func (d *demand) full() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.promised == 0 && (d.inFlight >= d.maxIn || d.bytes >= d.maxBytes)
 }
 
 // settled takes n messages out of what is in flight.

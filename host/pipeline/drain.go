@@ -26,7 +26,11 @@ func (p *Pipeline) enter(n int) { p.upstream.Add(int64(n)) }
 
 // leave counts messages that a processor has done with.
 func (p *Pipeline) leave(n int) {
-	if p.upstream.Add(-int64(n)) == 0 && p.draining.Load() {
+	if p.upstream.Add(-int64(n)) > 0 {
+		return
+	}
+	p.relieve()
+	if p.draining.Load() {
 		p.wakeBatchers()
 		p.checkDrained()
 	}

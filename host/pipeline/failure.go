@@ -44,9 +44,13 @@ func (p *Pipeline) holdBack(m *message.Message, o message.Outcome) bool {
 
 // end ends a group of messages that were handled together: those that failed
 // may be tried again; the others settle in one call, once the plugin has seen
-// those that failed for good.
+// those that failed for good. The group is the caller's again afterwards.
 func (p *Pipeline) end(group []message.Failure) {
 	if len(group) == 0 || p.halted.Load() {
+		return
+	}
+	if allOK(group) {
+		p.settleNow(group)
 		return
 	}
 	var ended []message.Failure
@@ -67,10 +71,20 @@ func (p *Pipeline) end(group []message.Failure) {
 		}
 	}
 	if failed && p.failed != nil && p.plugin.Callbacks().HandleFailed {
+		p.working.Add(1)
 		p.failed.inbox.put(ended)
 		return
 	}
 	p.settle(ended)
+}
+
+func allOK(group []message.Failure) bool {
+	for i := range group {
+		if !group[i].Outcome.OK() {
+			return false
+		}
+	}
+	return true
 }
 
 func (p *Pipeline) tryAgain(f message.Failure) {
@@ -130,6 +144,7 @@ func (s *failedProcessor) run(work context.Context) {
 			s.exchange.begin()
 			s.handle(group)
 			s.exchange.end()
+			s.pipeline.worked(1)
 		}
 	}
 }

@@ -1,7 +1,9 @@
 package pipeline
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -160,7 +162,8 @@ func (p *Pipeline) unsettled() error {
 		return nil
 	}
 	e := &UnsettledError{Pipeline: p.config.Name, Halted: !p.halted.Load(), Kept: p.config.Journal != nil}
-	for m := range p.ledger.inFlight.All() {
+	left := slices.SortedFunc(p.ledger.inFlight.All(), func(a, b *message.Message) int { return cmp.Compare(a.Sequence, b.Sequence) })
+	for _, m := range left {
 		e.IDs = append(e.IDs, m.ID)
 	}
 	return e
@@ -180,14 +183,32 @@ func (p *Pipeline) settleNow(ended []message.Failure) {
 	if len(ended) == 0 || p.halted.Load() {
 		return
 	}
-	watch := p.watch()
 	messages := make([]*message.Message, len(ended))
-	for i, f := range ended {
+	for i := range ended {
+		f := &ended[i]
 		messages[i] = f.Message
 		if f.Message.Settle(f.Outcome) && !f.Outcome.OK() {
 			p.logFailure(f.Message)
 		}
 	}
+	p.account(messages)
+}
+
+// succeed settles messages that are ok.
+func (p *Pipeline) succeed(messages []*message.Message) {
+	if p.halted.Load() {
+		return
+	}
+	for _, m := range messages {
+		m.Settle(message.Outcome{})
+	}
+	p.account(messages)
+}
+
+// account enters settled messages in the books, and has the next of their
+// partitions go on.
+func (p *Pipeline) account(messages []*message.Message) {
+	watch := p.watch()
 	bytes := p.ledger.settle(messages)
 	if j := p.config.Journal; j != nil {
 		j.Settle(messages)

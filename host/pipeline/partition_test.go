@@ -146,9 +146,10 @@ func TestInFlight(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
+				stuck := make(chan struct{})
 				in, p := newSource(), &plugin{}
-				config := shape(0, 5, batcher("default", 1000, &sink{}))
-				config.Batchers[0].BatchTimeout = time.Hour
+				config := shape(0, 5, batcher("default", 5, &sink{fail: func(*message.Batch) error { <-stuck; return nil }}))
+				config.Batchers[0].SinkTimeout = time.Hour
 				change(&config)
 				r := start(t, config, in, p)
 				in.push(numbers(1, 1000)...)
@@ -157,6 +158,7 @@ func TestInFlight(t *testing.T) {
 					t.Errorf("pulled %d, want 30", got)
 				}
 				r.balanced(30)
+				close(stuck)
 				r.drain(p)
 				r.balanced(0)
 			})

@@ -12,7 +12,8 @@
 // before a batcher whose sink is slow, behind a message of its partition that is
 // to be tried again. So whatever is stuck stalls only what goes the same way,
 // until MaxInFlight messages, or MaxInFlightBytes, are in flight: then nothing
-// more is pulled.
+// more is pulled. If it is open batches that hold these, which could not fill
+// then, the oldest are emitted as they are.
 //
 // # Order
 //
@@ -72,6 +73,10 @@ type Pipeline struct {
 	// upstream is how many messages lie before the batchers: dispatched, and
 	// neither ended, sent on nor held back.
 	upstream atomic.Int64
+	// working is how many batches were emitted and are not handled, and how many
+	// failures wait for handle_failed or to be unlocked.
+	working atomic.Int64
+	relief  sync.Mutex // one at a time
 	// stop is closed when intake ends; draining is set when no producer runs any
 	// more, and drained closed when everything that can settle has.
 	stop      chan struct{}
@@ -169,7 +174,7 @@ func (p *Pipeline) makeHandlers(ctx context.Context) error {
 	}
 	slots := p.config.Processors
 	p.demand = newDemand(slots.Concurrency, slots.MaxDemand*p.config.Producer.Concurrency,
-		p.config.MaxInFlight, p.config.MaxInFlightBytes)
+		p.config.MaxInFlight, p.config.MaxInFlightBytes, p.relieve)
 	for i := range slots.Concurrency {
 		h, err := p.plugin.NewHandler(ctx, message.StageProcessors)
 		if err != nil {

@@ -21,15 +21,16 @@ type processor struct {
 
 	// Of the chunk at hand; reused.
 	admitted []*message.Message
-	ended    []message.Failure // ok or not
-	forward  map[*batcher][]*message.Message
+	ended    []message.Failure    // ok or not
+	forward  [][]*message.Message // by batcher
+	last     *batcher             // that was forwarded to
 	count    struct{ forwarded, failed int }
 }
 
 func newProcessor(p *Pipeline, index int, h Handler) *processor {
 	return &processor{
 		pipeline: p, index: index, handler: h, exchange: newExchange(h), inbox: newInbox[*message.Message](),
-		forward: make(map[*batcher][]*message.Message, len(p.batchers)),
+		forward: make([][]*message.Message, len(p.batchers)),
 	}
 }
 
@@ -158,12 +159,16 @@ func (s *processor) route(m *message.Message, outputs []message.Output) {
 }
 
 func (s *processor) send(m *message.Message) {
-	b, ok := s.pipeline.batchers[m.Batcher]
-	if !ok {
-		s.end(m, s.pipeline.unknownBatcher(m.Batcher))
-		return
+	if s.last == nil || s.last.config.Name != m.Batcher {
+		b, ok := s.pipeline.batchers[m.Batcher]
+		if !ok {
+			s.end(m, s.pipeline.unknownBatcher(m.Batcher))
+			return
+		}
+		s.last = b
 	}
-	s.forward[b] = append(s.forward[b], m)
+	to := &s.forward[s.last.index]
+	*to = append(*to, m)
 	s.count.forwarded++
 }
 
@@ -188,11 +193,11 @@ func (s *processor) end(m *message.Message, o message.Outcome) {
 }
 
 func (s *processor) forwardAll() {
-	for b, messages := range s.forward {
-		if len(messages) > 0 {
+	for _, b := range s.pipeline.batchers {
+		if messages := s.forward[b.index]; len(messages) > 0 {
 			b.add(messages)
 			clear(messages)
-			s.forward[b] = messages[:0]
+			s.forward[b.index] = messages[:0]
 		}
 	}
 }

@@ -29,6 +29,7 @@ func (s *unlocker) take(ended []message.Failure) []message.Failure {
 	var others []message.Failure
 	for _, f := range ended {
 		if wanted(f) {
+			s.pipeline.working.Add(1)
 			s.inbox.put(f)
 		} else {
 			others = append(others, f)
@@ -74,4 +75,5 @@ func (s *unlocker) unlock(work context.Context, group []message.Failure) {
 		}
 	}
 	s.pipeline.settleNow(group)
+	s.pipeline.worked(len(group))
 }
