@@ -60,6 +60,8 @@ type Pipeline struct {
 	ledger     ledger
 	limiter    *limiter
 	demand     *demand
+	keeper     *keeper
+	larder     larder
 	gate       *gate
 	retrier    *retrier
 	turn       *turn
@@ -102,6 +104,7 @@ func New(config Config, source Source, plugin Plugin) (*Pipeline, error) {
 	for _, c := range config.Batchers {
 		p.batchers[c.Name] = newBatcher(p, c)
 	}
+	p.keeper = &keeper{pipeline: p, inbox: newInbox[brought]()}
 	if u, ok := source.(Unlocker); ok {
 		p.unlocker = &unlocker{pipeline: p, source: u, inbox: newInbox[message.Failure]()}
 	}
