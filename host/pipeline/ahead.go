@@ -14,9 +14,10 @@ type ahead struct {
 	// arrived.
 	asked   int
 	arrived time.Time
-	// Of the last pulls, the latest weighing most: what was asked for, and in
-	// which time; and how long one took, its way into the journal included.
-	used, elapsed, took float64
+	// Sums over the last pulls, the latest weighing most: what was used, in which
+	// time, how long the pulls took, their ways into the journal included, and how
+	// many they were.
+	used, elapsed, took, pulls float64
 }
 
 const (
@@ -42,8 +43,9 @@ func (a *ahead) learn(b *brought, now time.Time) {
 	}
 	a.used = a.used*aheadFade + float64(used)
 	a.elapsed = a.elapsed*aheadFade + elapsed.Seconds()
-	a.took = a.took*aheadFade + min(now.Sub(b.began), aheadTime).Seconds()*(1-aheadFade)
+	a.took = a.took*aheadFade + min(now.Sub(b.began), aheadTime).Seconds()
+	a.pulls = a.pulls*aheadFade + 1
 	if a.elapsed > 0 {
-		a.window = int(aheadPulls * a.took * a.used / a.elapsed)
+		a.window = int(aheadPulls * a.took / a.pulls * a.used / a.elapsed)
 	}
 }

@@ -22,6 +22,8 @@ type source struct {
 	changed chan struct{}
 	acks    [][]string // one item a call to Settle: "1" or "2:handler"
 	count   int
+	took    time.Duration // of each pull, which nothing interrupts
+	asked   []int         // what each pull asked for
 }
 
 func newSource() *source { return &source{changed: make(chan struct{}, 1)} }
@@ -52,6 +54,10 @@ func (s *source) signal() {
 }
 
 func (s *source) Pull(ctx context.Context, stop <-chan struct{}, n int) ([]*message.Message, error) {
+	s.mu.Lock()
+	s.asked = append(s.asked, n)
+	s.mu.Unlock()
+	time.Sleep(s.took)
 	for {
 		s.mu.Lock()
 		if k := min(n, len(s.waiting)); k > 0 {
