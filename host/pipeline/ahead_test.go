@@ -88,6 +88,7 @@ func TestASlowPipelineDoesNotPullAhead(t *testing.T) {
 	}{
 		"quick pulls":    {pull: time.Millisecond, work: 100 * time.Millisecond, most: 10},
 		"slower pulls":   {pull: 50 * time.Millisecond, work: 100 * time.Millisecond, most: 10 + 2},
+		"long pulls":     {pull: time.Second, work: 10 * time.Millisecond, most: 10 + 75},
 		"endless pulls":  {pull: 10 * time.Second, work: 10 * time.Millisecond, most: 10 + 75},
 		"instant pulls":  {pull: 0, work: time.Microsecond, most: 10},
 		"a hung handler": {pull: time.Millisecond, work: time.Hour, most: 10},
@@ -100,7 +101,7 @@ func TestASlowPipelineDoesNotPullAhead(t *testing.T) {
 				p := working(test.work)
 				r := start(t, c, in, p)
 				for range 1000 {
-					time.Sleep(17 * time.Millisecond)
+					time.Sleep(170 * time.Millisecond)
 					if n := in.pulled() - int(r.Books().SettledTotal()); n > test.most {
 						t.Fatalf("%d are locked", n)
 					}
@@ -179,6 +180,38 @@ func TestTheDrainsDeadlineNamesWhatWasPulledAhead(t *testing.T) {
 	})
 }
 
+// What a pull brings after the deadline is named as well.
+func TestAPullThatOutlivesTheDrain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in, p := distant(100, 500*time.Millisecond), &plugin{}
+		c := shape(5, 10)
+		c.Shutdown, c.Journal = 100*time.Millisecond, newJournal()
+		r := start(t, c, in, p)
+		r.cancel()
+		err := <-r.done
+		var unsettled *pipeline.UnsettledError
+		if !errors.As(err, &unsettled) || len(unsettled.IDs) != in.pulled() || in.pulled() != 10 {
+			t.Errorf("run: %v, with %d pulled", err, in.pulled())
+		}
+		r.balanced(10)
+	})
+}
+
+// A few large pulls cost less than many small ones.
+func TestAPullAheadBeginsWhenHalfIsUsedUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in, p := distant(100_000, time.Millisecond), working(100*time.Microsecond)
+		r := start(t, shape(5, 10), in, p)
+		time.Sleep(time.Second)
+		pulls, before := len(in.asked), in.pulled()
+		time.Sleep(time.Second)
+		if mean := (in.pulled() - before) / (len(in.asked) - pulls); mean < 15 {
+			t.Errorf("a pull brings %d, and the pipeline uses 10 in its time", mean)
+		}
+		r.drain(p)
+	})
+}
+
 // A pull that fails while others are on their way into the journal, and held.
 func TestASourceThatEndsWithMessagesAhead(t *testing.T) {
 	for name, ended := range map[string]error{"exhausted": io.EOF, "broken": errBroken} {
@@ -203,12 +236,13 @@ func TestASourceThatEndsWithMessagesAhead(t *testing.T) {
 
 func TestWhatIsPulledAheadIsWithinTheBounds(t *testing.T) {
 	for name, set := range map[string]func(*pipeline.Config){
+		// Half of the room is left to the batchers.
 		"messages": func(c *pipeline.Config) { c.MaxInFlight = 37 },
 		"bytes":    func(c *pipeline.Config) { c.MaxInFlightBytes = 200 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				in, p := distant(20_000, 10*time.Millisecond), working(100*time.Microsecond)
+				in, p := distant(20_000, 2*time.Millisecond), working(100*time.Microsecond)
 				c := shape(5, 10)
 				set(&c)
 				c = c.WithDefaults()
@@ -216,7 +250,7 @@ func TestWhatIsPulledAheadIsWithinTheBounds(t *testing.T) {
 				for range 1000 {
 					time.Sleep(777 * time.Microsecond)
 					// The demand itself may go beyond the bytes, by a pull.
-					if b := r.Books(); b.InFlight > int64(c.MaxInFlight) || b.Bytes > c.MaxInFlightBytes+50 {
+					if b := r.Books(); b.InFlight > int64(10+c.MaxInFlight/2) || b.Bytes > c.MaxInFlightBytes+50 {
 						t.Fatalf("%d with %d bytes are in flight", b.InFlight, b.Bytes)
 					}
 				}

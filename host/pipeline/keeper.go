@@ -22,6 +22,19 @@ type keeper struct {
 	inbox    *inbox[brought]
 }
 
+// startKeeper runs the keeper, if there is a journal; what it returns waits until
+// all that was pulled is taken in.
+func (p *Pipeline) startKeeper(work context.Context) (stop func()) {
+	if p.keeper == nil {
+		return func() {}
+	}
+	wait := startAll([]*keeper{p.keeper}, func(k *keeper) { k.run(work) })
+	return func() {
+		p.keeper.inbox.close()
+		wait()
+	}
+}
+
 // run ends when its inbox is closed and empty, and not before: what was pulled
 // must be in the books.
 func (k *keeper) run(work context.Context) {

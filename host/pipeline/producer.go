@@ -33,11 +33,10 @@ func (p *Pipeline) startProducers(work context.Context) (wait func() error) {
 	for range p.config.Producer.Concurrency {
 		run(func() error { return p.produce(work) })
 	}
-	kept := startAll([]*keeper{p.keeper}, func(k *keeper) { k.run(work) })
+	stopKeeper := p.startKeeper(work)
 	return func() error {
 		wg.Wait()
-		p.keeper.inbox.close()
-		kept()
+		stopKeeper()
 		return first
 	}
 }
@@ -82,7 +81,7 @@ func (p *Pipeline) pull(work context.Context, over <-chan struct{}, n, granted i
 	for _, m := range messages {
 		m.Received = received
 	}
-	if p.config.Journal == nil {
+	if p.keeper == nil {
 		p.takeIn(b)
 	} else {
 		p.keeper.inbox.put(b)
