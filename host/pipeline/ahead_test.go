@@ -236,7 +236,6 @@ func TestASourceThatEndsWithMessagesAhead(t *testing.T) {
 
 func TestWhatIsPulledAheadIsWithinTheBounds(t *testing.T) {
 	for name, set := range map[string]func(*pipeline.Config){
-		// Half of the room is left to the batchers.
 		"messages": func(c *pipeline.Config) { c.MaxInFlight = 37 },
 		"bytes":    func(c *pipeline.Config) { c.MaxInFlightBytes = 200 },
 	} {
@@ -250,7 +249,7 @@ func TestWhatIsPulledAheadIsWithinTheBounds(t *testing.T) {
 				for range 1000 {
 					time.Sleep(777 * time.Microsecond)
 					// The demand itself may go beyond the bytes, by a pull.
-					if b := r.Books(); b.InFlight > int64(10+c.MaxInFlight/2) || b.Bytes > c.MaxInFlightBytes+50 {
+					if b := r.Books(); b.InFlight > int64(c.MaxInFlight) || b.Bytes > c.MaxInFlightBytes+50 {
 						t.Fatalf("%d with %d bytes are in flight", b.InFlight, b.Bytes)
 					}
 				}
