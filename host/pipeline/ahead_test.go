@@ -119,12 +119,13 @@ func TestWhatIsPulledAheadShrinks(t *testing.T) {
 		in, p := distant(5000, 10*time.Millisecond), working(100*time.Microsecond)
 		r := start(t, shape(5, 10), in, p)
 		time.Sleep(10 * time.Second)
-		most := slices.Max(in.asked)
+		most := slices.Max(in.requests())
 		for n := range 20 {
 			in.push(n)
 			time.Sleep(time.Second)
 		}
-		if last := in.asked[len(in.asked)-1]; most < 100 || last > 11 {
+		asked := in.requests()
+		if last := asked[len(asked)-1]; most < 100 || last > 11 {
 			t.Errorf("asked for %d at most, and for %d in the end", most, last)
 		}
 		r.drain(p)
@@ -203,9 +204,9 @@ func TestAPullAheadBeginsWhenHalfIsUsedUp(t *testing.T) {
 		in, p := distant(100_000, time.Millisecond), working(100*time.Microsecond)
 		r := start(t, shape(5, 10), in, p)
 		time.Sleep(time.Second)
-		pulls, before := len(in.asked), in.pulled()
+		pulls, before := len(in.requests()), in.pulled()
 		time.Sleep(time.Second)
-		if mean := (in.pulled() - before) / (len(in.asked) - pulls); mean < 15 {
+		if mean := (in.pulled() - before) / (len(in.requests()) - pulls); mean < 15 {
 			t.Errorf("a pull brings %d, and the pipeline uses 10 in its time", mean)
 		}
 		r.drain(p)
@@ -328,5 +329,36 @@ func TestADiskThatHangsEndsThePulls(t *testing.T) {
 		time.Sleep(time.Second)
 		r.drain(p)
 		allSettled(t, r, in)
+	})
+}
+
+// A partition that is halted does not keep the others from what is ahead, and its
+// own messages are named in the end.
+func TestAHaltedPartitionBesideWhatIsPulledAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in, p := distant(40_000, 10*time.Millisecond), &plugin{message: func(m *message.Message) (patch message.Patch) {
+			if time.Sleep(100 * time.Microsecond); number(m) == 7 {
+				patch.Outcome = message.Failed(message.Handler, "on purpose")
+			}
+			return patch
+		}}
+		c := shape(5, 10)
+		c.Processors.PartitionBy, c.Failures.OnFailure = byLastDigit, message.HaltPartition
+		r := start(t, c, in, p)
+		time.Sleep(time.Second)
+		before := r.Books().SettledOK()
+		time.Sleep(time.Second)
+		if got := r.Books().SettledOK() - before; got < 9500 {
+			t.Errorf("%d a second beside a halted partition", got)
+		}
+		r.cancel()
+		err := <-r.done
+		var unsettled *pipeline.UnsettledError
+		if !errors.As(err, &unsettled) || !unsettled.Halted || unsettled.IDs[0] != "7" {
+			t.Fatalf("run: %v", err)
+		}
+		if n := len(unsettled.IDs); n+int(r.Books().SettledTotal()) != in.pulled() {
+			t.Errorf("%d unsettled of %d, books %+v", n, in.pulled(), r.Books())
+		}
 	})
 }

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/relayhost/relayhost/host/message"
@@ -55,7 +56,7 @@ func (k *keeper) run(work context.Context) {
 func merge(pulls []brought) brought {
 	b := pulls[0]
 	for _, next := range pulls[1:] {
-		b.messages = append(b.messages[:len(b.messages):len(b.messages)], next.messages...)
+		b.messages = append(slices.Clip(b.messages), next.messages...)
 		b.bytes += next.bytes
 		b.wanted += next.wanted
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -23,7 +24,7 @@ type source struct {
 	acks    [][]string // one item a call to Settle: "1" or "2:handler"
 	count   int
 	took    time.Duration // of each pull, which nothing interrupts
-	asked   []int         // what each pull asked for
+	asked   []int
 }
 
 func newSource() *source { return &source{changed: make(chan struct{}, 1)} }
@@ -101,6 +102,13 @@ func (s *source) pulled() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.count
+}
+
+// requests is what each pull asked for.
+func (s *source) requests() []int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.asked)
 }
 
 func (s *source) acked() [][]string {
