@@ -43,6 +43,7 @@ func chaos(t *testing.T, random *rand.Rand) {
 		j.put(numbers(1, left)...)
 		config.Journal = j
 	}
+	in.took = time.Duration(random.IntN(2)*random.IntN(100)) * time.Millisecond
 	r := start(t, config, in, p)
 	total := left
 	for range 1 + random.IntN(10) {

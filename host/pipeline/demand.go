@@ -1,11 +1,14 @@
 package pipeline
 
-import "sync"
+import (
+	"sync"
+	"time"
+)
 
 // demand is what the processors have asked for and no producer has brought
 // yet, as credit by processor, and what may be in flight at all. A producer
 // promises a part of it before it pulls, so that producers never bring more
-// than was asked for and there is room for.
+// than was asked for, or will be while they pull, and there is room for.
 //
 // With partitions a message goes to its own processor, whatever that has asked
 // for: its credit may fall below zero, and that of the others is theirs still.
@@ -15,18 +18,22 @@ type demand struct {
 	mu       sync.Mutex
 	credit   []int // by processor
 	promised int
+	held     int // in flight, and not handed to a processor
 	inFlight int
 	bytes    int64
+	ahead    ahead
 	maxIn    int
 	maxBytes int64
 	wake     chan struct{}
-	onFull   func() // called when what came has filled the pipeline
 }
 
 // newDemand makes the demand of n processors with each credit, of which so many
 // messages and bytes may be in flight.
-func newDemand(n, credit, maxIn int, maxBytes int64, onFull func()) *demand {
-	d := &demand{credit: make([]int, n), maxIn: maxIn, maxBytes: maxBytes, wake: make(chan struct{}, 1), onFull: onFull}
+func newDemand(n, credit, maxIn int, maxBytes int64) *demand {
+	d := &demand{
+		credit: make([]int, n), ahead: ahead{arrived: time.Now()},
+		maxIn: maxIn, maxBytes: maxBytes, wake: make(chan struct{}, 1),
+	}
 	for i := range d.credit {
 		d.credit[i] = credit
 	}
@@ -36,13 +43,11 @@ func newDemand(n, credit, maxIn int, maxBytes int64, onFull func()) *demand {
 
 // ask adds n to what processor i has asked for.
 func (d *demand) ask(i, n int) {
-	if n == 0 {
-		return
-	}
 	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.credit[i] += n
-	d.mu.Unlock()
-	d.signal()
+	d.ahead.asked += n
+	d.check()
 }
 
 // promise waits for demand and takes it on; it returns 0 when stop is closed.
@@ -65,27 +70,75 @@ func (d *demand) take() int {
 	if d.bytes >= d.maxBytes {
 		return 0
 	}
-	asked := 0
-	for _, c := range d.credit {
-		asked += max(c, 0)
-	}
-	n := max(min(asked-d.promised, d.maxIn-d.inFlight-d.promised), 0)
+	n := max(min(d.wanted(), d.maxIn-d.inFlight-d.promised), 0)
 	d.promised += n
 	return n
 }
 
-// received takes promised messages for pulled and assigned: as many came, with
-// so many bytes. What did not come is asked for as before.
-func (d *demand) received(promised, came int, bytes int64) {
-	d.mu.Lock()
-	d.promised -= promised
-	d.inFlight += came
-	d.bytes += bytes
-	d.mu.Unlock()
-	d.signal()
-	if d.full() {
-		d.onFull()
+// wanted is how many messages should be pulled, whether or not they may: what
+// nobody has promised, and some ahead. For those alone a pull begins once half of
+// them are used up, as many small pulls cost more than a few.
+func (d *demand) wanted() int {
+	missing, window := d.asked()-d.held-d.promised, d.window()
+	if missing <= 0 && 2*(missing+window) < window {
+		return 0
 	}
+	return missing + window
+}
+
+func (d *demand) asked() (n int) {
+	for _, c := range d.credit {
+		n += max(c, 0)
+	}
+	return n
+}
+
+// window is how many messages may be pulled ahead: at most half of what there is
+// room for beside those in the hands of processors and batchers.
+func (d *demand) window() int {
+	n := d.ahead.window
+	if n == 0 {
+		return 0
+	}
+	n = min(n, (d.maxIn-d.inFlight+d.held)/2)
+	if room := (d.maxBytes-d.bytes)/d.ahead.size - int64(d.promised); room < int64(n) {
+		n = int(room)
+	}
+	return max(n, 0)
+}
+
+// unpromise takes n back that were promised: they have not come, and are asked
+// for as before. Below 0 it promises what has come beyond.
+func (d *demand) unpromise(n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.promised -= n
+	d.check()
+}
+
+// arrived takes promised messages for pulled; they are held until a processor
+// gets them.
+func (d *demand) arrived(b *brought) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.enter(len(b.messages), b.bytes)
+	d.ahead.learn(b, time.Now())
+	d.check()
+}
+
+// recovered is arrived for what the journal had.
+func (d *demand) recovered(n, bytes int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.enter(n, bytes)
+	d.check()
+}
+
+func (d *demand) enter(n, bytes int) {
+	d.promised -= n
+	d.held += n
+	d.inFlight += n
+	d.bytes += int64(bytes)
 }
 
 // full reports whether nothing may be promised for what is in flight, and
@@ -99,22 +152,21 @@ func (d *demand) full() bool {
 // settled takes n messages out of what is in flight.
 func (d *demand) settled(n int, bytes int64) {
 	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.inFlight -= n
 	d.bytes -= bytes
-	d.mu.Unlock()
-	d.signal()
+	d.check()
 }
 
-// assign gives up to n messages to the processor that has asked for the most,
-// and returns which and how many.
+// assign gives up to n messages that are held to the processor that has asked for
+// the most, and returns which and how many: none if none has asked.
 func (d *demand) assign(n int) (processor, count int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	processor = d.most()
-	// A source that brings more than it was asked for has the rest queued:
-	// nothing is dropped.
-	count = min(n, max(d.credit[processor], 1))
+	count = min(n, max(d.credit[processor], 0))
 	d.credit[processor] -= count
+	d.held -= count
 	return processor, count
 }
 
@@ -134,11 +186,22 @@ func (d *demand) most() (processor int) {
 	return processor
 }
 
-// charge gives a message to its own processor.
-func (d *demand) charge(processor, n int) {
+// charge gives up to n messages that are held to their own processor, and returns
+// how many: none if no processor has asked.
+func (d *demand) charge(processor, n int) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	n = min(n, d.asked())
 	d.credit[processor] -= n
+	d.held -= n
+	return n
+}
+
+// check wakes a producer if there is something to pull.
+func (d *demand) check() {
+	if d.wanted() > 0 {
+		d.signal()
+	}
 }
 
 func (d *demand) signal() {

@@ -24,12 +24,14 @@ type journal struct {
 	kept    map[string]bool    // appended, and not settled
 	settled []string
 	full    chan struct{} // Admit waits until it is closed
+	took    time.Duration // of Append
+	hung    chan struct{} // Append waits until it is closed, if there is one
 	broken  error         // what Append returns
 	wake    chan struct{}
 }
 
 func newJournal(left ...int) *journal {
-	j := &journal{kept: map[string]bool{}, full: make(chan struct{}), wake: make(chan struct{}, 1)}
+	j := &journal{kept: map[string]bool{}, took: time.Millisecond, full: make(chan struct{}), wake: make(chan struct{}, 1)}
 	close(j.full)
 	j.put(left...)
 	return j
@@ -60,7 +62,13 @@ func (j *journal) Admit(stop <-chan struct{}) bool {
 }
 
 func (j *journal) Append(_ context.Context, _ <-chan struct{}, messages []*message.Message) error {
-	time.Sleep(time.Millisecond) // as a disk
+	time.Sleep(j.took) // as a disk
+	j.mu.Lock()
+	hung := j.hung
+	j.mu.Unlock()
+	if hung != nil {
+		<-hung
+	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.broken != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -22,6 +23,8 @@ type source struct {
 	changed chan struct{}
 	acks    [][]string // one item a call to Settle: "1" or "2:handler"
 	count   int
+	took    time.Duration // of each pull, which nothing interrupts
+	asked   []int
 }
 
 func newSource() *source { return &source{changed: make(chan struct{}, 1)} }
@@ -52,6 +55,10 @@ func (s *source) signal() {
 }
 
 func (s *source) Pull(ctx context.Context, stop <-chan struct{}, n int) ([]*message.Message, error) {
+	s.mu.Lock()
+	s.asked = append(s.asked, n)
+	s.mu.Unlock()
+	time.Sleep(s.took)
 	for {
 		s.mu.Lock()
 		if k := min(n, len(s.waiting)); k > 0 {
@@ -95,6 +102,13 @@ func (s *source) pulled() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.count
+}
+
+// requests is what each pull asked for.
+func (s *source) requests() []int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.asked)
 }
 
 func (s *source) acked() [][]string {

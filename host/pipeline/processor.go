@@ -72,7 +72,7 @@ func (s *processor) handle(chunk []*message.Message) {
 	s.ended = s.ended[:0]
 	s.forwardAll()
 	s.exchange.end()
-	s.pipeline.demand.ask(s.index, first)
+	s.pipeline.ask(s.index, first)
 	s.pipeline.leave(len(chunk))
 }
 

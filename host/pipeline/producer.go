@@ -33,8 +33,10 @@ func (p *Pipeline) startProducers(work context.Context) (wait func() error) {
 	for range p.config.Producer.Concurrency {
 		run(func() error { return p.produce(work) })
 	}
+	stopKeeper := p.startKeeper(work)
 	return func() error {
 		wg.Wait()
+		stopKeeper()
 		return first
 	}
 }
@@ -54,23 +56,44 @@ func (p *Pipeline) produce(work context.Context) error {
 		granted := p.grant(n, over)
 		if granted == 0 || !p.admit(over) {
 			p.limiter.pulled(granted, 0)
-			p.demand.received(n, 0, 0)
+			p.unpromise(n)
 			continue
 		}
-		watch := p.watch()
-		messages, err := p.source.Pull(work, over, granted)
-		p.limiter.pulled(granted, len(messages))
-		bytes := sizeOf(messages)
-		if len(messages) > 0 {
-			watch.tell(func(o Observer, took time.Duration) { o.Pulled(len(messages), bytes, took) })
-			p.keep(work, messages)
-			p.receive(messages, 0)
-		}
-		p.demand.received(n, len(messages), int64(bytes))
-		if err != nil {
+		if err := p.pull(work, over, n, granted); err != nil {
 			return err
 		}
 	}
+}
+
+// pull pulls so much of n promised messages once. It does not wait until what
+// came is safe.
+func (p *Pipeline) pull(work context.Context, over <-chan struct{}, n, granted int) error {
+	watch, began := p.watch(), time.Now()
+	messages, err := p.source.Pull(work, over, granted)
+	p.limiter.pulled(granted, len(messages))
+	p.unpromise(n - len(messages))
+	if len(messages) == 0 {
+		return err
+	}
+	b := brought{messages: messages, bytes: sizeOf(messages), wanted: granted, began: began}
+	watch.tell(func(o Observer, took time.Duration) { o.Pulled(len(messages), b.bytes, took) })
+	received := time.Now()
+	for _, m := range messages {
+		m.Received = received
+	}
+	if p.keeper == nil {
+		p.takeIn(b)
+	} else {
+		p.keeper.inbox.put(b)
+	}
+	return err
+}
+
+// unpromise takes n back that were promised and have not come; that may have been
+// all that moved.
+func (p *Pipeline) unpromise(n int) {
+	p.demand.unpromise(n)
+	p.relieve()
 }
 
 // grant waits until the rate limit grants some of n messages; it returns 0 when
@@ -102,43 +125,6 @@ func sizeOf(messages []*message.Message) (n int) {
 		n += len(m.Event)
 	}
 	return n
-}
-
-// receive takes messages, so many of them recovered, into the books and hands
-// them to the processors.
-func (p *Pipeline) receive(messages []*message.Message, recovered int) {
-	for _, m := range messages {
-		m.Begin()
-		m.Attempt = 1
-		if by := p.config.Processors.PartitionBy; by != nil {
-			m.Partition = by.Value(m)
-		}
-	}
-	p.ledger.receive(messages, recovered)
-	p.enter(len(messages))
-	if p.config.Processors.PartitionBy != nil {
-		p.dispatchByPartition(messages)
-		return
-	}
-	for len(messages) > 0 {
-		i, n := p.demand.assign(min(len(messages), p.chunk()))
-		p.processors[i].inbox.put(messages[:n]...)
-		messages = messages[n:]
-	}
-}
-
-// dispatchByPartition hands each message to its partition's processor, in the
-// order in which they came.
-func (p *Pipeline) dispatchByPartition(messages []*message.Message) {
-	for len(messages) > 0 {
-		i, n := slot(messages[0].Partition, len(p.processors)), 1
-		for n < len(messages) && slot(messages[n].Partition, len(p.processors)) == i {
-			n++
-		}
-		p.demand.charge(i, n)
-		p.processors[i].inbox.put(messages[:n]...)
-		messages = messages[n:]
-	}
 }
 
 // again hands a message to a processor once more.

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"time"
 
 	"github.com/relayhost/relayhost/host/message"
 )
@@ -16,13 +15,6 @@ func (p *Pipeline) admit(over <-chan struct{}) bool {
 // keep makes pulled messages safe before they are handled. What cannot be made
 // safe is handled all the same: the source will not give it again.
 func (p *Pipeline) keep(work context.Context, messages []*message.Message) {
-	now := time.Now()
-	for _, m := range messages {
-		m.Received = now
-	}
-	if p.config.Journal == nil {
-		return
-	}
 	if err := p.config.Journal.Append(work, p.stop, messages); err != nil {
 		p.log.Error("messages are handled though the journal does not have them: a crash would lose them",
 			"messages", len(messages), "first", messages[0].ID, "error", err)
@@ -63,9 +55,8 @@ func (p *Pipeline) recoverSome() (int, error) {
 		return -1, nil
 	}
 	messages, err := p.config.Journal.Recover(n)
-	if len(messages) > 0 {
-		p.receive(messages, len(messages))
-	}
-	p.demand.received(n, len(messages), int64(sizeOf(messages)))
+	p.unpromise(n - len(messages))
+	p.demand.recovered(len(messages), sizeOf(messages))
+	p.receive(messages, len(messages))
 	return len(messages), err
 }
