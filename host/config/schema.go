@@ -601,7 +601,7 @@ func processors(p *Processors, by **partition.Field) kind {
 		{name: "concurrency", kind: integer(&p.Concurrency, 1, maxConcurrency), def: twice,
 			doc: "How many processors, each with its own instance of the plugin."},
 		{name: "max_demand", kind: integer(&p.MaxDemand, 1, maxMessages), def: int64(10),
-			doc: "How many events a processor asks for ahead of need. A remote producer is faster with 1000."},
+			doc: "How many events a processor asks for ahead of need, and handles between two looks at what is new at most."},
 		{name: "min_demand", kind: integer(&p.MinDemand, 0, maxMessages-1), def: half,
 			doc: "A processor asks again when this many are left. Less than max_demand."},
 		{name: "partition_by", kind: partitionBy(&p.PartitionBy), def: inherited(by),

@@ -309,27 +309,36 @@ func TestTheJournalOverlapsThePulls(t *testing.T) {
 	})
 }
 
-// A disk that hangs ends what is pulled: there is no room for more.
+// A disk that hangs ends what is pulled: there is no room for more, in messages or
+// in bytes, of which one pull may go beyond.
 func TestADiskThatHangsEndsThePulls(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		in, j, p := distant(100_000, time.Millisecond), newJournal(), working(100*time.Microsecond)
-		c := shape(5, 10)
-		c.Journal, c.MaxInFlight = j, 500
-		r := start(t, c, in, p)
-		time.Sleep(time.Second)
-		hung := make(chan struct{})
-		j.mu.Lock()
-		j.hung = hung
-		j.mu.Unlock()
-		time.Sleep(time.Hour)
-		if n := in.pulled() - int(r.Books().SettledTotal()); n > 500 {
-			t.Errorf("%d are pulled and not settled", n)
-		}
-		close(hung)
-		time.Sleep(time.Second)
-		r.drain(p)
-		allSettled(t, r, in)
-	})
+	for name, set := range map[string]func(*pipeline.Config){
+		"messages": func(c *pipeline.Config) { c.MaxInFlight = 500 },
+		"bytes":    func(c *pipeline.Config) { c.MaxInFlightBytes = 2000 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				in, j, p := distant(100_000, time.Millisecond), newJournal(), working(100*time.Microsecond)
+				c := shape(5, 10)
+				c.Journal, c.Producer.Concurrency = j, 2
+				set(&c)
+				r := start(t, c, in, p)
+				time.Sleep(time.Second)
+				hung := make(chan struct{})
+				j.mu.Lock()
+				j.hung = hung
+				j.mu.Unlock()
+				time.Sleep(time.Hour)
+				if n := in.pulled() - int(r.Books().SettledTotal()); n > 550 {
+					t.Errorf("%d are pulled and not settled", n)
+				}
+				close(hung)
+				time.Sleep(time.Second)
+				r.drain(p)
+				allSettled(t, r, in)
+			})
+		})
+	}
 }
 
 // A partition that is halted does not keep the others from what is ahead, and its

@@ -107,38 +107,28 @@ func (d *demand) window() int {
 	return max(n, 0)
 }
 
-// unpromise takes n back that were promised: they have not come, and are asked
-// for as before. Below 0 it promises what has come beyond.
-func (d *demand) unpromise(n int) {
+// came says how many of n promised messages have come, with so many bytes: these
+// are on their way still, the others are asked for as before.
+func (d *demand) came(n, came, bytes int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.promised -= n
+	d.promised -= n - came
+	d.bytes += int64(bytes)
 	d.check()
 }
 
-// arrived takes promised messages for pulled; they are held until a processor
-// gets them.
-func (d *demand) arrived(b *brought) {
+// arrived takes n messages that came for pulled; they are held until a processor
+// gets them. There is a pull to learn from unless the journal had them.
+func (d *demand) arrived(n int, pull *brought) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.enter(len(b.messages), b.bytes)
-	d.ahead.learn(b, time.Now())
-	d.check()
-}
-
-// recovered is arrived for what the journal had.
-func (d *demand) recovered(n, bytes int) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.enter(n, bytes)
-	d.check()
-}
-
-func (d *demand) enter(n, bytes int) {
 	d.promised -= n
 	d.held += n
 	d.inFlight += n
-	d.bytes += int64(bytes)
+	if pull != nil {
+		d.ahead.learn(pull, time.Now())
+	}
+	d.check()
 }
 
 // full reports whether nothing may be promised for what is in flight, and

@@ -65,6 +65,6 @@ func merge(pulls []brought) brought {
 
 // takeIn takes what was brought into the pipeline.
 func (p *Pipeline) takeIn(b brought) {
-	p.demand.arrived(&b)
+	p.demand.arrived(len(b.messages), &b)
 	p.receive(b.messages, 0)
 }

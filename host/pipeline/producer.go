@@ -56,7 +56,7 @@ func (p *Pipeline) produce(work context.Context) error {
 		granted := p.grant(n, over)
 		if granted == 0 || !p.admit(over) {
 			p.limiter.pulled(granted, 0)
-			p.unpromise(n)
+			p.came(n, 0, 0)
 			continue
 		}
 		if err := p.pull(work, over, n, granted); err != nil {
@@ -71,11 +71,11 @@ func (p *Pipeline) pull(work context.Context, over <-chan struct{}, n, granted i
 	watch, began := p.watch(), time.Now()
 	messages, err := p.source.Pull(work, over, granted)
 	p.limiter.pulled(granted, len(messages))
-	p.unpromise(n - len(messages))
+	b := brought{messages: messages, bytes: sizeOf(messages), wanted: granted, began: began}
+	p.came(n, len(messages), b.bytes)
 	if len(messages) == 0 {
 		return err
 	}
-	b := brought{messages: messages, bytes: sizeOf(messages), wanted: granted, began: began}
 	watch.tell(func(o Observer, took time.Duration) { o.Pulled(len(messages), b.bytes, took) })
 	received := time.Now()
 	for _, m := range messages {
@@ -89,10 +89,10 @@ func (p *Pipeline) pull(work context.Context, over <-chan struct{}, n, granted i
 	return err
 }
 
-// unpromise takes n back that were promised and have not come; that may have been
-// all that moved.
-func (p *Pipeline) unpromise(n int) {
-	p.demand.unpromise(n)
+// came says what has come of n promised messages: a pull that brings nothing may
+// have been all that moved.
+func (p *Pipeline) came(n, came, bytes int) {
+	p.demand.came(n, came, bytes)
 	p.relieve()
 }
 

@@ -55,8 +55,8 @@ func (p *Pipeline) recoverSome() (int, error) {
 		return -1, nil
 	}
 	messages, err := p.config.Journal.Recover(n)
-	p.unpromise(n - len(messages))
-	p.demand.recovered(len(messages), sizeOf(messages))
+	p.came(n, len(messages), sizeOf(messages))
+	p.demand.arrived(len(messages), nil)
 	p.receive(messages, len(messages))
 	return len(messages), err
 }
