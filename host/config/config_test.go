@@ -61,7 +61,7 @@ func TestDefaults(t *testing.T) {
 		Processors: config.Processors{MaxDemand: 10, MinDemand: 5},
 		Batchers: []config.Batcher{{
 			Name: "default", Concurrency: 1, BatchSize: 100, BatchBytes: 64 << 20, BatchTimeout: time.Second,
-			MaxOpen: 1000, Sink: "stdout", SinkTimeout: 30 * time.Second,
+			MaxOpen: 10_000, Sink: "stdout", SinkTimeout: 30 * time.Second,
 		}},
 		Retry: config.Retry{MaxAttempts: 5, Backoff: 100 * time.Millisecond, MaxBackoff: 30 * time.Second, Exhausted: "dead_letter"},
 	}
