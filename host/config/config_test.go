@@ -41,7 +41,7 @@ func TestDefaults(t *testing.T) {
 			Host:     "localhost", Port: 50051, PullInterval: 5 * time.Second, Concurrency: 1,
 		},
 		Plugin: config.Plugin{
-			Module: "upcase.wasm", State: "reuse", Clock: "real", Random: "real",
+			Module: "upcase.wasm", State: "reuse", Clock: "real", Random: "real", IdleTimeout: 5 * time.Minute,
 			Limits: config.Limits{
 				MessageDeadline: 5 * time.Second, BatchDeadline: 30 * time.Second,
 				ConfigureDeadline: 10 * time.Second, StartDeadline: 10 * time.Second,
