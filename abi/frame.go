@@ -38,25 +38,37 @@ func (m Message) Append(dst []byte) []byte {
 
 // ParseMessage reads a frame that [Message.Append] or any protobuf library wrote.
 func ParseMessage(b []byte) (m Message, err error) {
-	var f field
-	for len(b) > 0 && err == nil {
-		if f, b, err = nextField(b); err != nil {
-			break
+	err = m.Read(b)
+	return m, err
+}
+
+// Read is [ParseMessage] into m, whatever m was before. It clears field by
+// field: see cut.
+func (m *Message) Read(b []byte) error {
+	m.Event, m.Data, m.Attempt, m.FailureKind, m.FailureReason = nil, nil, 0, "", ""
+	for i := 0; i < len(b); {
+		key, start, end, err := cut(b, i)
+		if err != nil {
+			return err
 		}
-		switch {
-		case f.is(1, wireBytes):
-			m.Event = f.bytes
-		case f.is(2, wireBytes):
-			m.Data = f.bytes
-		case f.is(3, wireVarint):
-			m.Attempt, err = f.uint32()
-		case f.is(4, wireBytes):
-			m.FailureKind, err = f.text()
-		case f.is(5, wireBytes):
-			m.FailureReason, err = f.text()
+		i = end
+		switch key {
+		case 1<<3 | wireBytes:
+			m.Event = b[start:end:end]
+		case 2<<3 | wireBytes:
+			m.Data = b[start:end:end]
+		case 3<<3 | wireVarint:
+			m.Attempt, err = uint32Of(3, b[start:end])
+		case 4<<3 | wireBytes:
+			m.FailureKind, err = textOf(4, b[start:end])
+		case 5<<3 | wireBytes:
+			m.FailureReason, err = textOf(5, b[start:end])
+		}
+		if err != nil {
+			return err
 		}
 	}
-	return m, err
+	return nil
 }
 
 // Batch is the input of handle_batch; and of prepare_messages and
@@ -95,29 +107,58 @@ func (b Batch) Append(dst []byte) []byte {
 
 // ParseBatch reads a frame that [Batch.Append] or any protobuf library wrote.
 func ParseBatch(frame []byte) (b Batch, err error) {
-	var f field
-	for len(frame) > 0 && err == nil {
-		if f, frame, err = nextField(frame); err != nil {
-			break
-		}
-		switch {
-		case f.is(1, wireBytes):
-			b.Batcher, err = f.text()
-		case f.is(2, wireBytes):
-			b.BatchKey, err = f.text()
-		case f.is(3, wireVarint):
-			var v uint8
-			v, err = f.enum(uint8(TriggerFlush))
-			b.Trigger = Trigger(v)
-		case f.is(4, wireBytes):
-			var m Message
-			m, err = ParseMessage(f.bytes)
-			b.Messages = append(b.Messages, m)
-		case f.is(5, wireVarint):
-			b.Partition, err = f.uint32()
-		}
-	}
+	err = b.Read(frame)
 	return b, err
+}
+
+// Read is [ParseBatch] into b, whatever b was before. It uses the room of
+// b.Messages again.
+func (b *Batch) Read(frame []byte) error {
+	*b = Batch{Messages: b.Messages[:0]}
+	for i := 0; i < len(frame); {
+		key, start, end, err := cut(frame, i)
+		if err == nil {
+			err = b.set(key, frame[start:end:end])
+		}
+		if err != nil {
+			return err
+		}
+		i = end
+	}
+	return nil
+}
+
+func (b *Batch) set(key uint64, value []byte) (err error) {
+	switch key {
+	case 4<<3 | wireBytes:
+		return b.next().Read(value)
+	case 1<<3 | wireBytes:
+		b.Batcher, err = textOf(1, value)
+	case 2<<3 | wireBytes:
+		b.BatchKey, err = textOf(2, value)
+	case 3<<3 | wireVarint:
+		b.Trigger, err = triggerOf(value)
+	case 5<<3 | wireVarint:
+		b.Partition, err = uint32Of(5, value)
+	}
+	return err
+}
+
+// next is one more message, yet to be read.
+func (b *Batch) next() *Message {
+	n := len(b.Messages)
+	if n < cap(b.Messages) {
+		b.Messages = b.Messages[:n+1]
+	} else {
+		b.Messages = append(b.Messages, Message{})
+	}
+	return &b.Messages[n]
+}
+
+func triggerOf(value []byte) (Trigger, error) {
+	n, _ := binary.Uvarint(value)
+	v, err := field{num: 3, value: n}.enum(uint8(TriggerFlush))
+	return Trigger(v), err
 }
 
 // Configure is the input of configure; its output is a [MessageResult].

@@ -16,11 +16,9 @@ const (
 // Batch is messages of one batcher and one batch key. It is valid only during
 // the handler's call.
 type Batch struct {
-	batcher, key string
-	trigger      Trigger
-	partition    int
-	all          []Message
-	messages     []*Message
+	in       abi.Batch
+	all      []Message
+	messages []*Message
 	// out is the answer as far as it is written: the records. The results
 	// follow when the handler has returned.
 	out []byte
@@ -28,33 +26,37 @@ type Batch struct {
 
 // load begins the batch anew; its answer is written to out. A message whose
 // event cannot be read has failed, and the handler does not see it.
-func (b *Batch) load(in abi.Batch, out []byte) {
-	b.batcher, b.key, b.trigger, b.partition, b.out = in.Batcher, in.BatchKey, in.Trigger, int(in.Partition), out
-	b.messages = b.messages[:0]
-	if cap(b.all) < len(in.Messages) {
-		b.all = make([]Message, len(in.Messages))
+func (b *Batch) load(frame, out []byte) error {
+	if err := b.in.Read(frame); err != nil {
+		return err
 	}
-	b.all = b.all[:len(in.Messages)]
+	b.out, b.messages = out, b.messages[:0]
+	n := len(b.in.Messages)
+	if cap(b.all) < n {
+		b.all = make([]Message, n)
+	}
+	b.all = b.all[:n]
 	for i := range b.all {
 		m := &b.all[i]
-		if m.err = m.load(in.Messages[i], i, nil); m.err == nil {
+		if m.err = m.load(&b.in.Messages[i], i); m.err == nil {
 			b.messages = append(b.messages, m)
 		}
 	}
+	return nil
 }
 
 // Batcher is the batcher's name.
-func (b *Batch) Batcher() string { return b.batcher }
+func (b *Batch) Batcher() string { return b.in.Batcher }
 
 // Key is the batch key that the messages have in common, or empty.
-func (b *Batch) Key() string { return b.key }
+func (b *Batch) Key() string { return b.in.BatchKey }
 
 // Trigger says why the batch was emitted.
-func (b *Batch) Trigger() Trigger { return b.trigger }
+func (b *Batch) Trigger() Trigger { return b.in.Trigger }
 
 // Partition is the number of the batcher's slot that handles the batch, from 0
 // on, if the batcher is partitioned; 0 otherwise.
-func (b *Batch) Partition() int { return b.partition }
+func (b *Batch) Partition() int { return int(b.in.Partition) }
 
 // Messages is the batch's messages, in the order in which the batcher got
 // them. Those that the handler does not [Message.Fail] succeed, once the sink
@@ -76,12 +78,18 @@ func (b *Batch) fail(err error) {
 
 func (b *Batch) result() []byte {
 	for i := range b.all {
-		r := abi.MessageResult{Index: b.all[i].patch.Index}
-		if err := b.all[i].err; err != nil {
-			r = failure(r.Index, err)
+		if m := &b.all[i]; m.err == nil && m.patch.OnFailure == AsConfigured {
+			b.out = abi.AppendOK(b.out, m.patch.Index)
+		} else {
+			b.out = abi.AppendResult(b.out, m.outcome())
 		}
-		r.OnFailure = b.all[i].patch.OnFailure
-		b.out = abi.AppendResult(b.out, r)
 	}
 	return b.out
+}
+
+// outcome is the message's part of a batch's answer: nothing that would change it.
+func (m *Message) outcome() abi.MessageResult {
+	r := failure(m.patch.Index, m.err)
+	r.OnFailure = m.patch.OnFailure
+	return r
 }

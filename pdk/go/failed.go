@@ -56,7 +56,7 @@ func (p *Plugin) ServeFailed(frame []byte) []byte {
 	}
 	p.out = p.out[:0]
 	for i := range in.Messages {
-		action, err := p.runFailed(in.Messages[i])
+		action, err := p.runFailed(&in.Messages[i])
 		if err != nil {
 			Log.Error("handle_failed: message " + p.failed.ID() + ": " + err.Error())
 			continue
@@ -66,11 +66,12 @@ func (p *Plugin) ServeFailed(frame []byte) []byte {
 	return p.out
 }
 
-func (p *Plugin) runFailed(in abi.Message) (OnFailure, error) {
-	original, err := read(in)
-	p.failed = Failed{original: original, kind: in.FailureKind, reason: in.FailureReason}
+func (p *Plugin) runFailed(in *abi.Message) (OnFailure, error) {
+	f := &p.failed
+	f.kind, f.reason, f.action = in.FailureKind, in.FailureReason, AsConfigured
+	err := f.read(in)
 	if err == nil && p.handleFailed != nil {
-		err = p.handleFailed(&p.failed)
+		err = p.handleFailed(f)
 	}
-	return p.failed.action, err
+	return f.action, err
 }

@@ -18,18 +18,23 @@ type Message struct {
 	mode              abi.BatchMode
 }
 
-// load begins the message anew; frameErr is what parsing its frame gave.
-func (m *Message) load(in abi.Message, index int, frameErr error) error {
-	original, err := read(in)
-	*m = Message{original: original, data: in.Data}
+// load begins the message anew. It clears field by field: clearing or copying
+// the struct at once are calls in a guest, and take longer than all the rest.
+func (m *Message) load(in *abi.Message, index int) error {
+	m.clear()
 	m.patch.Index = uint32(index) //nolint:gosec // a position in a frame
-	if in.Data == nil {
-		m.data = original.event.Data
-	}
-	if frameErr != nil {
-		return frameErr
+	err := m.read(in)
+	if m.data = in.Data; m.data == nil {
+		m.data = m.EventData()
 	}
 	return err
+}
+
+// clear takes back what the last handler did.
+func (m *Message) clear() {
+	p := &m.patch
+	m.err, m.outputs, m.single = nil, nil, false
+	p.Data, p.Batcher, p.BatchKey, p.BatchMode, p.OnFailure, p.Outputs = nil, nil, nil, nil, AsConfigured, p.Outputs[:0]
 }
 
 // Data is the message's data: what [Message.SetData] put there, or else the
@@ -81,15 +86,13 @@ func (m *Message) Fail(err error) {
 func (m *Message) OnFailure(action OnFailure) { m.patch.OnFailure = action }
 
 // result is the message's part of the answer.
-func (m *Message) result() abi.MessageResult {
+func (m *Message) result() *abi.MessageResult {
 	if m.err != nil {
-		r := failure(m.patch.Index, m.err)
-		r.OnFailure = m.patch.OnFailure
-		return r
+		r := m.outcome()
+		return &r
 	}
-	m.patch.Outputs = m.patch.Outputs[:0]
 	for _, o := range m.outputs {
 		m.patch.Outputs = append(m.patch.Outputs, o.wire)
 	}
-	return m.patch
+	return &m.patch
 }
