@@ -94,12 +94,25 @@ func (s *scanner) container(i int, open byte, level int) int {
 
 // members reads an object from its first member's name on.
 func (s *scanner) members(i, level int) int {
-	for text := s.text; i < len(text) && text[i] == '"'; {
-		name, plain := i, true
-		if i = shortStr(text, i+1); i < 0 {
-			if i, plain = s.str(name + 1); i < 0 {
-				return -1
+	length := -1
+	if level >= 0 {
+		length = len(s.path[level])
+	}
+	text := s.text
+	for {
+		if s.depth <= maxDepth-skimDepth {
+			n, closed := skim(text[i:], '}', length)
+			if closed {
+				return i + n
 			}
+			i = space(text, i+n)
+		}
+		if i == len(text) || text[i] != '"' {
+			return s.malformed(i)
+		}
+		name, plain := i, true
+		if i, plain = s.str(name + 1); i < 0 {
+			return -1
 		}
 		child := -1
 		if level >= 0 && s.matches(text[name:i], s.path[level], plain) {
@@ -116,7 +129,6 @@ func (s *scanner) members(i, level int) int {
 		}
 		i = space(text, i+1)
 	}
-	return s.malformed(i)
 }
 
 // elements reads an array from its first element on.
@@ -126,6 +138,13 @@ func (s *scanner) elements(i, level int) int {
 		wanted = arrayIndex(s.path[level])
 	}
 	for n := 0; ; n++ {
+		if level < 0 && s.depth <= maxDepth-skimDepth {
+			n, closed := skim(s.text[i:], ']', -1)
+			if closed {
+				return i + n
+			}
+			i = space(s.text, i+n)
+		}
 		child := -1
 		if n == wanted {
 			child = level + 1
@@ -142,11 +161,6 @@ func (s *scanner) elements(i, level int) int {
 
 // item reads a container's value, and the space behind it.
 func (s *scanner) item(i, level int) int {
-	if i < len(s.text) && s.text[i] == '"' && level < 0 {
-		if end := shortStr(s.text, i+1); end >= 0 {
-			return space(s.text, end)
-		}
-	}
 	if i = s.value(i, level); i < 0 {
 		return -1
 	}

@@ -13,6 +13,7 @@ func space(text []byte, i int) int {
 	return i
 }
 
+//go:noinline
 func spaces(text []byte, i int) int {
 	for ; i < len(text); i++ {
 		if c := text[i]; c != ' ' && c != '\n' && c != '\t' && c != '\r' {
@@ -86,19 +87,6 @@ func (s *scanner) digits(i int) int {
 }
 
 func digit(c byte) bool { return '0' <= c && c <= '9' }
-
-// shortStr is where a string ends that begins at i, behind its first quote, if
-// that is among eight bytes and the string is plain, or -1.
-func shortStr(text []byte, i int) int {
-	if len(text)-i < 8 {
-		return -1
-	}
-	n := bits.TrailingZeros64(specials(binary.LittleEndian.Uint64(text[i:]))) >> 3
-	if n == 8 || text[i+n] != '"' {
-		return -1
-	}
-	return i + n + 1
-}
 
 // str reads a string from behind its first quote, and says whether it is plain:
 // it stands for itself, with no escapes and nothing but ASCII.
