@@ -42,33 +42,44 @@ func ParseMessage(b []byte) (m Message, err error) {
 	return m, err
 }
 
-// Read is [ParseMessage] into m, whatever m was before. It clears field by
-// field: see cut.
-func (m *Message) Read(b []byte) error {
-	m.Event, m.Data, m.Attempt, m.FailureKind, m.FailureReason = nil, nil, 0, "", ""
-	for i := 0; i < len(b); {
-		key, start, end, err := cut(b, i)
-		if err != nil {
-			return err
+// Read is [ParseMessage] into m, whatever m was before. It writes each field
+// once, and none that stays as it is: see cut, and the collector of a guest wants
+// to know of every pointer that is written.
+func (m *Message) Read(b []byte) (err error) {
+	var event, data []byte
+	m.Attempt = 0
+	if m.FailureKind != "" || m.FailureReason != "" {
+		m.FailureKind, m.FailureReason = "", ""
+	}
+	for i := 0; i < len(b) && err == nil; {
+		var key uint64
+		var start, end int
+		if key, start, end, err = cut(b, i); err != nil {
+			break
 		}
-		i = end
-		switch key {
+		switch i = end; key {
 		case 1<<3 | wireBytes:
-			m.Event = b[start:end:end]
+			event = b[start:end:end]
 		case 2<<3 | wireBytes:
-			m.Data = b[start:end:end]
-		case 3<<3 | wireVarint:
-			m.Attempt, err = uint32Of(3, b[start:end])
-		case 4<<3 | wireBytes:
-			m.FailureKind, err = textOf(4, b[start:end])
-		case 5<<3 | wireBytes:
-			m.FailureReason, err = textOf(5, b[start:end])
-		}
-		if err != nil {
-			return err
+			data = b[start:end:end]
+		default:
+			err = m.set(key, b[start:end])
 		}
 	}
-	return nil
+	m.Event, m.Data = event, data
+	return err
+}
+
+func (m *Message) set(key uint64, value []byte) (err error) {
+	switch key {
+	case 3<<3 | wireVarint:
+		m.Attempt, err = uint32Of(3, value)
+	case 4<<3 | wireBytes:
+		m.FailureKind, err = textOf(4, value)
+	case 5<<3 | wireBytes:
+		m.FailureReason, err = textOf(5, value)
+	}
+	return err
 }
 
 // Batch is the input of handle_batch; and of prepare_messages and
@@ -106,32 +117,38 @@ func (b Batch) Append(dst []byte) []byte {
 }
 
 // ParseBatch reads a frame that [Batch.Append] or any protobuf library wrote.
-func ParseBatch(frame []byte) (b Batch, err error) {
-	err = b.Read(frame)
+func ParseBatch(frame []byte) (Batch, error) {
+	var messages []Message
+	b, err := WalkBatch(frame, func(message []byte) error {
+		m, err := ParseMessage(message)
+		messages = append(messages, m)
+		return err
+	})
+	b.Messages = messages
 	return b, err
 }
 
-// Read is [ParseBatch] into b, whatever b was before. It uses the room of
-// b.Messages again.
-func (b *Batch) Read(frame []byte) error {
-	*b = Batch{Messages: b.Messages[:0]}
-	for i := 0; i < len(frame); {
-		key, start, end, err := cut(frame, i)
-		if err == nil {
-			err = b.set(key, frame[start:end:end])
+// WalkBatch reads a frame as [ParseBatch] does, but instead of filling Messages
+// it calls message with the frame of each, in order. It stops at the first
+// error, of the frame or of a call, and returns it.
+func WalkBatch(frame []byte, message func(frame []byte) error) (b Batch, err error) {
+	for i := 0; i < len(frame) && err == nil; {
+		var key uint64
+		var start, end int
+		if key, start, end, err = cut(frame, i); err != nil {
+			break
 		}
-		if err != nil {
-			return err
+		if i = end; key == 4<<3|wireBytes {
+			err = message(frame[start:end:end])
+		} else {
+			err = b.set(key, frame[start:end])
 		}
-		i = end
 	}
-	return nil
+	return b, err
 }
 
 func (b *Batch) set(key uint64, value []byte) (err error) {
 	switch key {
-	case 4<<3 | wireBytes:
-		return b.next().Read(value)
 	case 1<<3 | wireBytes:
 		b.Batcher, err = textOf(1, value)
 	case 2<<3 | wireBytes:
@@ -142,17 +159,6 @@ func (b *Batch) set(key uint64, value []byte) (err error) {
 		b.Partition, err = uint32Of(5, value)
 	}
 	return err
-}
-
-// next is one more message, yet to be read.
-func (b *Batch) next() *Message {
-	n := len(b.Messages)
-	if n < cap(b.Messages) {
-		b.Messages = b.Messages[:n+1]
-	} else {
-		b.Messages = append(b.Messages, Message{})
-	}
-	return &b.Messages[n]
 }
 
 func triggerOf(value []byte) (Trigger, error) {

@@ -51,6 +51,20 @@ func nextField(b []byte) (field, []byte, error) {
 // of more than four words is copied by a call in a Go guest, and cleared by
 // several.
 func cut(b []byte, i int) (key uint64, start, end int, err error) {
+	if len(b)-i >= 2 {
+		k, v := b[i], b[i+1]
+		if (k|v) < 0x80 && k&7 == wireBytes && k > 7 && int(v) <= len(b)-i-2 {
+			return uint64(k), i + 2, i + 2 + int(v), nil
+		}
+		if (k|v) < 0x80 && k&7 == wireVarint && k > 7 {
+			return uint64(k), i + 1, i + 2, nil
+		}
+	}
+	return cutLonger(b, i)
+}
+
+// cutLonger is cut for a key or a length of two bytes, and for all others.
+func cutLonger(b []byte, i int) (key uint64, start, end int, err error) {
 	if len(b)-i >= 8 {
 		x := binary.LittleEndian.Uint64(b[i:])
 		key, n := short(x)
@@ -145,6 +159,9 @@ func (f field) uint32() (uint32, error) {
 func textOf(num uint64, b []byte) (string, error) { return field{num: num, bytes: b}.text() }
 
 func uint32Of(num uint64, b []byte) (uint32, error) {
+	if len(b) == 1 {
+		return uint32(b[0]), nil
+	}
 	v, _ := binary.Uvarint(b)
 	return field{num: num, value: v}.uint32()
 }

@@ -26,23 +26,30 @@ type Batch struct {
 
 // load begins the batch anew; its answer is written to out. A message whose
 // event cannot be read has failed, and the handler does not see it.
-func (b *Batch) load(frame, out []byte) error {
-	if err := b.in.Read(frame); err != nil {
+func (b *Batch) load(frame, out []byte) (err error) {
+	b.out, b.all, b.messages = out, b.all[:0], b.messages[:0]
+	if b.in, err = abi.WalkBatch(frame, b.add); err != nil {
 		return err
 	}
-	b.out, b.messages = out, b.messages[:0]
-	n := len(b.in.Messages)
-	if cap(b.all) < n {
-		b.all = make([]Message, n)
-	}
-	b.all = b.all[:n]
 	for i := range b.all {
 		m := &b.all[i]
-		if m.err = m.load(&b.in.Messages[i], i); m.err == nil {
+		if m.err = m.load(i); m.err == nil {
 			b.messages = append(b.messages, m)
 		}
 	}
 	return nil
+}
+
+// add has one more message in the batch, in the place of one that was there
+// before, if there was.
+func (b *Batch) add(frame []byte) error {
+	n := len(b.all)
+	if n < cap(b.all) {
+		b.all = b.all[:n+1]
+	} else {
+		b.all = append(b.all, Message{})
+	}
+	return b.all[n].in.Read(frame)
 }
 
 // Batcher is the batcher's name.

@@ -8,7 +8,6 @@ import "github.com/relayhost/relayhost/abi"
 type Message struct {
 	original
 
-	data    []byte
 	patch   abi.MessageResult
 	outputs []*Output
 	single  bool // in a handler of one message, which may make several of it
@@ -18,28 +17,37 @@ type Message struct {
 	mode              abi.BatchMode
 }
 
-// load begins the message anew. It clears field by field: clearing or copying
-// the struct at once are calls in a guest, and take longer than all the rest.
-func (m *Message) load(in *abi.Message, index int) error {
+// load begins the message anew, with the event that is in its frame.
+func (m *Message) load(index int) error {
 	m.clear()
 	m.patch.Index = uint32(index) //nolint:gosec // a position in a frame
-	err := m.read(in)
-	if m.data = in.Data; m.data == nil {
-		m.data = m.EventData()
-	}
-	return err
+	return m.look()
 }
 
-// clear takes back what the last handler did.
+// clear takes back what the last handler did, field by field and where it did
+// something: clearing the struct takes a guest longer than all the rest.
 func (m *Message) clear() {
 	p := &m.patch
-	m.err, m.outputs, m.single = nil, nil, false
-	p.Data, p.Batcher, p.BatchKey, p.BatchMode, p.OnFailure, p.Outputs = nil, nil, nil, nil, AsConfigured, p.Outputs[:0]
+	if p.Data != nil {
+		p.Data = nil
+	}
+	if m.err != nil || m.outputs != nil || p.Batcher != nil || p.BatchKey != nil || p.BatchMode != nil {
+		m.err, m.outputs, p.Batcher, p.BatchKey, p.BatchMode = nil, nil, nil, nil, nil
+	}
+	m.single, p.OnFailure, p.Outputs = false, AsConfigured, p.Outputs[:0]
 }
 
 // Data is the message's data: what [Message.SetData] put there, or else the
 // event's own.
-func (m *Message) Data() []byte { return m.data }
+func (m *Message) Data() []byte {
+	switch {
+	case m.patch.Data != nil:
+		return m.patch.Data
+	case m.in.Data != nil:
+		return m.in.Data
+	}
+	return m.EventData()
+}
 
 // SetData replaces the message's data, for a batch handler to read. It does
 // not copy data. The event itself stays as it is.
@@ -47,7 +55,7 @@ func (m *Message) SetData(data []byte) {
 	if data == nil {
 		data = []byte{}
 	}
-	m.data, m.patch.Data = data, data
+	m.patch.Data = data
 }
 
 // SetBatcher routes the message to the batcher of that name. A name that the

@@ -5,17 +5,13 @@ import "github.com/relayhost/relayhost/abi"
 // original is what a message is about: the event as its source sent it, and
 // how often it was tried.
 type original struct {
-	event   abi.EventView
-	raw     []byte
-	attempt uint32
+	in    abi.Message
+	event abi.EventView
 }
 
-// read looks over the whole event, and finds its texts; nothing is made of one
-// that no handler asks for.
-func (o *original) read(in *abi.Message) error {
-	o.raw, o.attempt = in.Event, in.Attempt
-	return o.event.Read(in.Event)
-}
+// look finds the texts of the event; nothing is made of one that no handler asks
+// for.
+func (o *original) look() error { return o.event.Read(o.in.Event) }
 
 func (o *original) text(field abi.EventField) string { return string(o.event.Text(field)) }
 
@@ -67,10 +63,10 @@ func (o *original) Context(key string) (string, bool) {
 
 // Event is the whole event as EventRelay sent it, in protobuf's encoding of
 // eventrelay.Event.
-func (o *original) Event() []byte { return o.raw }
+func (o *original) Event() []byte { return o.in.Event }
 
 // EventData is the event's own data, whatever a handler made of it: JSON text.
 func (o *original) EventData() []byte { return o.event.Text(abi.EventData) }
 
 // Attempt is 1 at the first handling, one more at each retry.
-func (o *original) Attempt() int { return int(o.attempt) }
+func (o *original) Attempt() int { return int(o.in.Attempt) }

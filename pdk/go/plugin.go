@@ -23,7 +23,6 @@ type Plugin struct {
 	configure     func(Config) error
 	teardown      func()
 
-	in      abi.Message
 	message Message
 	batch   Batch
 	failed  Failed
@@ -67,8 +66,8 @@ func (p *Plugin) Teardown(teardown func()) { p.teardown = teardown }
 // answer is valid until the next call of a Serve method.
 func (p *Plugin) ServeMessage(frame []byte) []byte {
 	m := &p.message
-	err := p.in.Read(frame)
-	if fault := m.load(&p.in, 0); err == nil {
+	err := m.in.Read(frame)
+	if fault := m.load(0); err == nil {
 		err = fault
 	}
 	if err == nil {
