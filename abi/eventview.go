@@ -55,9 +55,12 @@ func (v *EventView) Read(b []byte) error {
 		return &frameError{problem: "it is longer than 2 GiB"}
 	}
 	for i := 0; i < len(b); {
-		key, start, end, err := cut(b, i)
-		if err != nil {
-			return err
+		key, start, end := cutShort(b, i)
+		if end == 0 {
+			var err error
+			if key, start, end, err = cutLonger(b, i); err != nil {
+				return err
+			}
 		}
 		i = end
 		v.note(key, start, end)

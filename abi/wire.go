@@ -51,16 +51,25 @@ func nextField(b []byte) (field, []byte, error) {
 // of more than four words is copied by a call in a Go guest, and cleared by
 // several.
 func cut(b []byte, i int) (key uint64, start, end int, err error) {
-	if len(b)-i >= 2 {
-		k, v := b[i], b[i+1]
-		if (k|v) < 0x80 && k&7 == wireBytes && k > 7 && int(v) <= len(b)-i-2 {
-			return uint64(k), i + 2, i + 2 + int(v), nil
-		}
-		if (k|v) < 0x80 && k&7 == wireVarint && k > 7 {
-			return uint64(k), i + 1, i + 2, nil
-		}
+	if key, start, end = cutShort(b, i); end > 0 {
+		return key, start, end, nil
 	}
 	return cutLonger(b, i)
+}
+
+// cutShort is cut for a key and a length, or a number, of one byte each; end is
+// 0 for all others.
+func cutShort(b []byte, i int) (key uint64, start, end int) {
+	if len(b)-i < 2 {
+		return
+	}
+	k, v := int(b[i]), int(b[i+1])
+	text := k >> 1 & 1 // of the wire types of a text and of a number
+	end = i + 2 + v&-text
+	if k < 8 || k&5 != 0 || k|v > 0x7f || end > len(b) {
+		end = 0
+	}
+	return uint64(k), i + 1 + text, end
 }
 
 // cutLonger is cut for a key or a length of two bytes, and for all others.
