@@ -93,40 +93,40 @@ func digit(c byte) bool { return '0' <= c && c <= '9' }
 //
 // It looks at eight bytes at once for those that end it or need a look.
 func (s *scanner) str(i int) (end int, plain bool) {
-	text := s.text
-	for len(text)-i >= 8 {
-		special := specials(binary.LittleEndian.Uint64(text[i:]))
-		if special == 0 {
-			i += 8
+	text, plain := s.text, true
+	for i < len(text) {
+		if len(text)-i >= 8 {
+			special := specials(binary.LittleEndian.Uint64(text[i:]))
+			if special == 0 {
+				i += 8
+				continue
+			}
+			i += bits.TrailingZeros64(special) >> 3
+		}
+		c := text[i]
+		if c == '"' {
+			return i + 1, plain
+		}
+		if ' ' <= c && c < 0x80 && c != '\\' {
+			i++
 			continue
 		}
-		if i += bits.TrailingZeros64(special) >> 3; text[i] == '"' {
-			return i + 1, true
+		if plain, i = false, s.unusual(i, c); i < 0 {
+			return -1, false
 		}
-		break
 	}
-	return s.rest(i)
+	return s.malformed(i), false
 }
 
-// rest reads on a string at what is not plain, or near the end of the text.
-func (s *scanner) rest(i int) (end int, plain bool) {
-	plain = true
-	for i >= 0 && i < len(s.text) {
-		switch c := s.text[i]; {
-		case c == '"':
-			return i + 1, plain
-		case c < ' ':
-			return s.malformed(i), false
-		case c == '\\':
-			i, plain = s.escape(i+1), false
-		default:
-			i, plain = i+1, plain && c < 0x80
-		}
+// unusual reads what in a string does not stand for itself.
+func (s *scanner) unusual(i int, c byte) int {
+	switch {
+	case c < ' ':
+		return s.malformed(i)
+	case c == '\\':
+		return s.escape(i + 1)
 	}
-	if i >= 0 {
-		i = s.malformed(i)
-	}
-	return i, false
+	return i + 1
 }
 
 // specials has the high bit set of each of eight bytes that does not simply go
