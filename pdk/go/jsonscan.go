@@ -110,15 +110,15 @@ func (s *scanner) members(i, level int) int {
 		if i == len(text) || text[i] != '"' {
 			return s.malformed(i)
 		}
-		name, plain := i, true
-		if i, plain = s.str(name + 1); i < 0 {
+		end, plain := s.str(i + 1)
+		if end < 0 {
 			return -1
 		}
 		child := -1
-		if level >= 0 && s.matches(text[name:i], s.path[level], plain) {
+		if level >= 0 && s.matches(text[i:end], s.path[level], plain) {
 			child = level + 1
 		}
-		if i = space(text, i); i == len(text) || text[i] != ':' {
+		if i = space(text, end); i == len(text) || text[i] != ':' {
 			return s.malformed(i)
 		}
 		if i = s.item(space(text, i+1), child); i < 0 {

@@ -16,9 +16,10 @@ const skimDepth = 8
 // length, which may be the one that is looked for.
 //
 // It takes nothing that the scanner would not, and may leave anything to it. It
-// is there to be fast in a guest: it calls nothing, so that the compilers keep
-// all it knows in registers.
-func skim(text []byte, end byte, length int) (n int, closed bool) {
+// is there to be fast in a guest, and is one function for that: it calls
+// nothing, so that the compilers keep all it knows in registers. In pieces, a
+// message took 6 % longer.
+func skim(text []byte, end byte, length int) (n int, closed bool) { //nolint:cyclop,gocognit // as it says
 	t, name := text, end == '}'
 	var outer uint64 // what closes the containers around the innermost one, a byte each
 	for len(t) > 9 {
