@@ -38,6 +38,13 @@ func AppendResult(dst []byte, r MessageResult) []byte {
 	return r.Append(dst)
 }
 
+// AppendOK writes the item that says of the message at index that it is ok, and
+// changes nothing: [AppendResult] of nothing but an Index.
+func AppendOK(dst []byte, index uint32) []byte {
+	dst = append(dst, 1<<3|wireBytes, byte(sizeVarint(uint64(index))))
+	return appendVarint(dst, 1, uint64(index))
+}
+
 // AppendRecord writes one item of [BatchResult.Records] at the end of dst.
 func AppendRecord(dst, data []byte) []byte {
 	dst = appendKey(dst, 2, wireBytes)

@@ -19,62 +19,23 @@ type Event struct {
 
 // ParseEvent reads an eventrelay.Event. It looks only at the frame, not at
 // whether Data is JSON.
-func ParseEvent(b []byte) (e Event, err error) {
-	e.frame = b
-	var f field
-	for len(b) > 0 && err == nil {
-		if f, b, err = nextField(b); err == nil {
-			e.set(f)
-		}
-	}
-	return e, err
-}
-
-func (e *Event) set(f field) {
-	if text := e.text(f.num); text != nil && f.wire == wireBytes {
-		*text = f.bytes
-		return
-	}
-	if f.is(13, wireVarint) {
-		e.Offset = int32(f.value) //nolint:gosec // how protobuf reads an int32
-	}
-}
-
-func (e *Event) text(num uint64) *[]byte {
-	switch num {
-	case 1:
-		return &e.ID
-	case 2:
-		return &e.Name
-	case 3:
-		return &e.Topic
-	case 4:
-		return &e.Data
-	case 5:
-		return &e.Source
-	case 6:
-		return &e.GroupKey
-	case 7:
-		return &e.ReferenceKey
-	case 8:
-		return &e.TraceKey
-	case 9:
-		return &e.UserKey
-	case 10:
-		return &e.AnonymousKey
-	case 11:
-		return &e.OccurredAt
-	case 16:
-		return &e.PrevID
-	case 17:
-		return &e.AvailableAt
-	}
-	return nil
+func ParseEvent(b []byte) (Event, error) {
+	var v EventView
+	err := v.Read(b)
+	return Event{
+		ID: v.Text(EventID), Name: v.Text(EventName), Topic: v.Text(EventTopic), Source: v.Text(EventSource),
+		GroupKey: v.Text(EventGroupKey), ReferenceKey: v.Text(EventReferenceKey), TraceKey: v.Text(EventTraceKey),
+		UserKey: v.Text(EventUserKey), AnonymousKey: v.Text(EventAnonymousKey),
+		OccurredAt: v.Text(EventOccurredAt), AvailableAt: v.Text(EventAvailableAt), PrevID: v.Text(EventPrevID),
+		Data: v.Text(EventData), Offset: v.Offset(), frame: b,
+	}, err
 }
 
 // Context returns the value of a key of the event's context.
-func (e *Event) Context(key string) (value []byte, ok bool) {
-	for b := e.frame; len(b) > 0; {
+func (e *Event) Context(key string) (value []byte, ok bool) { return context(e.frame, key) }
+
+func context(b []byte, key string) (value []byte, ok bool) {
+	for len(b) > 0 {
 		f, rest, err := nextField(b)
 		if err != nil {
 			break

@@ -38,25 +38,48 @@ func (m Message) Append(dst []byte) []byte {
 
 // ParseMessage reads a frame that [Message.Append] or any protobuf library wrote.
 func ParseMessage(b []byte) (m Message, err error) {
-	var f field
-	for len(b) > 0 && err == nil {
-		if f, b, err = nextField(b); err != nil {
+	err = m.Read(b)
+	return m, err
+}
+
+// Read is [ParseMessage] into m, whatever m was before. It writes each field
+// once, and none that stays as it is: see cut, and the collector of a guest wants
+// to know of every pointer that is written.
+func (m *Message) Read(b []byte) (err error) {
+	var event, data []byte
+	m.Attempt = 0
+	if m.FailureKind != "" || m.FailureReason != "" {
+		m.FailureKind, m.FailureReason = "", ""
+	}
+	for i := 0; i < len(b) && err == nil; {
+		var key uint64
+		var start, end int
+		if key, start, end, err = cut(b, i); err != nil {
 			break
 		}
-		switch {
-		case f.is(1, wireBytes):
-			m.Event = f.bytes
-		case f.is(2, wireBytes):
-			m.Data = f.bytes
-		case f.is(3, wireVarint):
-			m.Attempt, err = f.uint32()
-		case f.is(4, wireBytes):
-			m.FailureKind, err = f.text()
-		case f.is(5, wireBytes):
-			m.FailureReason, err = f.text()
+		switch i = end; key {
+		case 1<<3 | wireBytes:
+			event = b[start:end:end]
+		case 2<<3 | wireBytes:
+			data = b[start:end:end]
+		default:
+			err = m.set(key, b[start:end])
 		}
 	}
-	return m, err
+	m.Event, m.Data = event, data
+	return err
+}
+
+func (m *Message) set(key uint64, value []byte) (err error) {
+	switch key {
+	case 3<<3 | wireVarint:
+		m.Attempt, err = uint32Of(3, value)
+	case 4<<3 | wireBytes:
+		m.FailureKind, err = textOf(4, value)
+	case 5<<3 | wireBytes:
+		m.FailureReason, err = textOf(5, value)
+	}
+	return err
 }
 
 // Batch is the input of handle_batch; and of prepare_messages and
@@ -94,30 +117,54 @@ func (b Batch) Append(dst []byte) []byte {
 }
 
 // ParseBatch reads a frame that [Batch.Append] or any protobuf library wrote.
-func ParseBatch(frame []byte) (b Batch, err error) {
-	var f field
-	for len(frame) > 0 && err == nil {
-		if f, frame, err = nextField(frame); err != nil {
+func ParseBatch(frame []byte) (Batch, error) {
+	var messages []Message
+	b, err := WalkBatch(frame, func(message []byte) error {
+		m, err := ParseMessage(message)
+		messages = append(messages, m)
+		return err
+	})
+	b.Messages = messages
+	return b, err
+}
+
+// WalkBatch reads a frame as [ParseBatch] does, but instead of filling Messages
+// it calls message with the frame of each, in order. It stops at the first
+// error, of the frame or of a call, and returns it.
+func WalkBatch(frame []byte, message func(frame []byte) error) (b Batch, err error) {
+	for i := 0; i < len(frame) && err == nil; {
+		var key uint64
+		var start, end int
+		if key, start, end, err = cut(frame, i); err != nil {
 			break
 		}
-		switch {
-		case f.is(1, wireBytes):
-			b.Batcher, err = f.text()
-		case f.is(2, wireBytes):
-			b.BatchKey, err = f.text()
-		case f.is(3, wireVarint):
-			var v uint8
-			v, err = f.enum(uint8(TriggerFlush))
-			b.Trigger = Trigger(v)
-		case f.is(4, wireBytes):
-			var m Message
-			m, err = ParseMessage(f.bytes)
-			b.Messages = append(b.Messages, m)
-		case f.is(5, wireVarint):
-			b.Partition, err = f.uint32()
+		if i = end; key == 4<<3|wireBytes {
+			err = message(frame[start:end:end])
+		} else {
+			err = b.set(key, frame[start:end])
 		}
 	}
 	return b, err
+}
+
+func (b *Batch) set(key uint64, value []byte) (err error) {
+	switch key {
+	case 1<<3 | wireBytes:
+		b.Batcher, err = textOf(1, value)
+	case 2<<3 | wireBytes:
+		b.BatchKey, err = textOf(2, value)
+	case 3<<3 | wireVarint:
+		b.Trigger, err = triggerOf(value)
+	case 5<<3 | wireVarint:
+		b.Partition, err = uint32Of(5, value)
+	}
+	return err
+}
+
+func triggerOf(value []byte) (Trigger, error) {
+	n, _ := binary.Uvarint(value)
+	v, err := field{num: 3, value: n}.enum(uint8(TriggerFlush))
+	return Trigger(v), err
 }
 
 // Configure is the input of configure; its output is a [MessageResult].

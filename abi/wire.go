@@ -32,47 +32,119 @@ type field struct {
 
 // nextField cuts the first field off b.
 func nextField(b []byte) (field, []byte, error) {
-	key, n := binary.Uvarint(b)
-	if n <= 0 {
-		return field{}, nil, &frameError{problem: "a field's key is cut off"}
+	key, start, end, err := cut(b, 0)
+	if err != nil {
+		return field{}, nil, err
 	}
 	f := field{num: key >> 3, wire: uint8(key & 7)}
-	if f.num == 0 || f.num > 1<<29-1 {
-		return field{}, nil, f.malformed("has a number that is out of range")
-	}
-	return f.read(b[n:])
-}
-
-func (f field) read(b []byte) (field, []byte, error) {
 	switch f.wire {
 	case wireVarint:
-		v, n := binary.Uvarint(b)
-		if n <= 0 {
-			return f, nil, f.malformed("is cut off")
-		}
-		f.value = v
-		return f, b[n:], nil
+		f.value, _ = binary.Uvarint(b[start:end])
 	case wireBytes:
-		size, n := binary.Uvarint(b)
-		if n <= 0 || size > uint64(len(b)-n) {
-			return f, nil, f.malformed("is longer than the frame")
-		}
-		end := n + int(size) //nolint:gosec // at most len(b)
-		f.bytes = b[n:end:end]
-		return f, b[end:], nil
-	case wireFixed64:
-		return f.skip(b, 8)
-	case wireFixed32:
-		return f.skip(b, 4)
+		f.bytes = b[start:end:end]
 	}
-	return f, nil, f.malformed("has wire type " + strconv.Itoa(int(f.wire)))
+	return f, b[end:], nil
 }
 
-func (f field) skip(b []byte, n int) (field, []byte, error) {
-	if len(b) < n {
-		return f, nil, f.malformed("is cut off")
+// cut finds the field at b[i:]: its key, and where its value begins and ends,
+// the length of a text not being part of it. It deals in numbers alone: a struct
+// of more than four words is copied by a call in a Go guest, and cleared by
+// several.
+func cut(b []byte, i int) (key uint64, start, end int, err error) {
+	if key, start, end = cutShort(b, i); end > 0 {
+		return key, start, end, nil
 	}
-	return f, b[n:], nil
+	return cutLonger(b, i)
+}
+
+// cutShort is cut for a key and a length, or a number, of one byte each; end is
+// 0 for all others.
+func cutShort(b []byte, i int) (key uint64, start, end int) {
+	if len(b)-i < 2 {
+		return
+	}
+	k, v := int(b[i]), int(b[i+1])
+	text := k >> 1 & 1 // of the wire types of a text and of a number
+	end = i + 2 + v&-text
+	if k < 8 || k&5 != 0 || k|v > 0x7f || end > len(b) {
+		end = 0
+	}
+	return uint64(k), i + 1 + text, end
+}
+
+// cutLonger is cut for a key or a length of two bytes, and for all others.
+func cutLonger(b []byte, i int) (key uint64, start, end int, err error) {
+	if len(b)-i >= 8 {
+		x := binary.LittleEndian.Uint64(b[i:])
+		key, n := short(x)
+		y := x >> (8 * n)
+		size, k := short(y)
+		start, left := i+int(n+k), uint64(len(b)-i)-n-k //nolint:gosec // of eight bytes, at most four
+		if !isLong(x) && !isLong(y) && key&7 == wireBytes && key > 7 && size <= left {
+			return key, start, start + int(size), nil //nolint:gosec // at most len(b)
+		}
+	}
+	return cutAny(b, i)
+}
+
+// short is the value and the size of the varint that x begins with, if it is
+// of one or two bytes; isLong says that it is of more.
+func short(x uint64) (v, size uint64) {
+	more := x >> 7 & 1
+	return x&0x7f | x>>1&0x3f80&-more, 1 + more
+}
+
+func isLong(x uint64) bool { return x&(x>>8)&0x80 != 0 }
+
+// cutAny is cut for fields of every kind and length.
+func cutAny(b []byte, i int) (key uint64, start, end int, err error) {
+	key, n := binary.Uvarint(b[i:])
+	if n <= 0 {
+		return 0, 0, 0, &frameError{problem: "a field's key is cut off"}
+	}
+	if num := key >> 3; num == 0 || num > 1<<29-1 {
+		return 0, 0, 0, &frameError{num, "has a number that is out of range"}
+	}
+	if start, end = extent(b, i+n, key&7); end < 0 || end > len(b) {
+		return 0, 0, 0, &frameError{key >> 3, cutOff(key & 7)}
+	}
+	return key, start, end, nil
+}
+
+// extent is where the value at b[i:] begins and ends; the end is out of b if
+// the value does not end there, or is of a wire type that has none.
+func extent(b []byte, i int, wire uint64) (start, end int) {
+	v, n := uint64(0), 0
+	if wire == wireVarint || wire == wireBytes {
+		if v, n = binary.Uvarint(b[i:]); n <= 0 {
+			return i, -1
+		}
+	}
+	switch wire {
+	case wireVarint:
+		return i, i + n
+	case wireBytes:
+		if v > uint64(len(b)-i-n) {
+			return i, -1
+		}
+		return i + n, i + n + int(v) //nolint:gosec // at most len(b)
+	case wireFixed64:
+		return i, i + 8
+	case wireFixed32:
+		return i, i + 4
+	}
+	return i, -1
+}
+
+// cutOff says what is wrong with a value that does not end in its frame.
+func cutOff(wire uint64) string {
+	switch wire {
+	case wireVarint, wireFixed64, wireFixed32:
+		return "is cut off"
+	case wireBytes:
+		return "is longer than the frame"
+	}
+	return "has wire type " + strconv.FormatUint(wire, 10)
 }
 
 // is reports whether the field is number num of wire type wire; a known number
@@ -91,6 +163,16 @@ func (f field) uint32() (uint32, error) {
 		return 0, f.malformed("is out of range: " + strconv.FormatUint(f.value, 10))
 	}
 	return uint32(f.value), nil
+}
+
+func textOf(num uint64, b []byte) (string, error) { return field{num: num, bytes: b}.text() }
+
+func uint32Of(num uint64, b []byte) (uint32, error) {
+	if len(b) == 1 {
+		return uint32(b[0]), nil
+	}
+	v, _ := binary.Uvarint(b)
+	return field{num: num, value: v}.uint32()
 }
 
 // enum reads a value that must be at most last: a status that the host does

@@ -12,13 +12,11 @@ func (p *Plugin) PrepareMessages(handler func([]*Message) error) { p.prepare = h
 // fails every message of the chunk. The answer is valid until the next call of
 // a Serve method.
 func (p *Plugin) ServePrepare(frame []byte) []byte {
-	in, err := abi.ParseBatch(frame)
-	if err != nil {
+	b := &p.batch
+	if err := b.load(frame, p.out[:0]); err != nil {
 		Log.Error("prepare_messages: " + err.Error())
 		return nil
 	}
-	b := &p.batch
-	b.load(in, p.out[:0])
 	if p.prepare != nil {
 		if err := p.prepare(b.messages); err != nil {
 			b.fail(err)
@@ -31,7 +29,7 @@ func (p *Plugin) ServePrepare(frame []byte) []byte {
 // patches is the answer that changes messages.
 func (b *Batch) patches() []byte {
 	for i := range b.all {
-		b.out = abi.AppendResult(b.out, b.all[i].result())
+		b.out = abi.AppendResult(b.out, *b.all[i].result())
 	}
 	return b.out
 }

@@ -22,18 +22,17 @@ const (
 type Failed struct {
 	original
 
-	kind, reason string
-	action       OnFailure
+	action OnFailure
 }
 
 // Kind is what failed the message: handler if it was a handler's error, or
 // trap, deadline, fuel, memory, exit, abi, routing, missing, sink, unavailable.
 // There may be others one day.
-func (f *Failed) Kind() string { return f.kind }
+func (f *Failed) Kind() string { return f.in.FailureKind }
 
 // Reason says for people why the message failed: a handler's error has its
 // text here.
-func (f *Failed) Reason() string { return f.reason }
+func (f *Failed) Reason() string { return f.in.FailureReason }
 
 // OnFailure says what becomes of the message, in place of what its handlers and
 // the configuration say.
@@ -56,21 +55,19 @@ func (p *Plugin) ServeFailed(frame []byte) []byte {
 	}
 	p.out = p.out[:0]
 	for i := range in.Messages {
-		action, err := p.runFailed(in.Messages[i])
-		if err != nil {
+		p.failed.in, p.failed.action = in.Messages[i], AsConfigured
+		if err := p.runFailed(&p.failed); err != nil {
 			Log.Error("handle_failed: message " + p.failed.ID() + ": " + err.Error())
 			continue
 		}
-		p.out = abi.AppendResult(p.out, abi.MessageResult{Index: uint32(i), OnFailure: action}) //nolint:gosec // a position
+		p.out = abi.AppendResult(p.out, abi.MessageResult{Index: uint32(i), OnFailure: p.failed.action}) //nolint:gosec // a position
 	}
 	return p.out
 }
 
-func (p *Plugin) runFailed(in abi.Message) (OnFailure, error) {
-	original, err := read(in)
-	p.failed = Failed{original: original, kind: in.FailureKind, reason: in.FailureReason}
-	if err == nil && p.handleFailed != nil {
-		err = p.handleFailed(&p.failed)
+func (p *Plugin) runFailed(f *Failed) error {
+	if err := f.look(); err != nil || p.handleFailed == nil {
+		return err
 	}
-	return p.failed.action, err
+	return p.handleFailed(f)
 }

@@ -165,12 +165,14 @@ func (v Value) Elements() func(yield func(Value) bool) {
 			return
 		}
 		base := joinPath(v.base, v.path) + "[]"
-		s := scanner{text: v.raw, pos: 1}
-		for s.next(']') {
-			start := s.pos
-			s.value(-1)
-			if !yield(Value{raw: s.text[start:s.pos:s.pos], base: base}) {
+		s := scanner{text: v.raw}
+		for i := space(v.raw, 1); v.raw[i] != ']'; {
+			end := s.value(i, -1)
+			if !yield(Value{raw: v.raw[i:end:end], base: base}) {
 				return
+			}
+			if i = space(v.raw, end); v.raw[i] == ',' {
+				i = space(v.raw, i+1)
 			}
 		}
 	}

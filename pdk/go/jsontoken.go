@@ -5,89 +5,95 @@ import (
 	"math/bits"
 )
 
-// peek is the next byte, or 0 at the end, where no token begins with 0 either.
-func (s *scanner) peek() byte {
-	if s.pos < len(s.text) {
-		return s.text[s.pos]
+// space is where what is no space comes first, from i on.
+func space(text []byte, i int) int {
+	if i < len(text) && text[i] <= ' ' {
+		return spaces(text, i)
+	}
+	return i
+}
+
+//go:noinline
+func spaces(text []byte, i int) int {
+	for ; i < len(text); i++ {
+		if c := text[i]; c != ' ' && c != '\n' && c != '\t' && c != '\r' {
+			break
+		}
+	}
+	return i
+}
+
+// malformed notes that the byte at i cannot stand there.
+func (s *scanner) malformed(i int) int {
+	s.miss = miss{fault: cutOff, pos: i}
+	if i < len(s.text) {
+		s.miss.fault, s.miss.seen = unexpected, s.text[i]
+	}
+	return -1
+}
+
+func (s *scanner) literal(i int, word string) int {
+	for j := range len(word) {
+		if at(s.text, i) != word[j] {
+			return s.malformed(i)
+		}
+		i++
+	}
+	return i
+}
+
+// at is the byte at i, or 0 at the end, where no token has one.
+func at(text []byte, i int) byte {
+	if i < len(text) {
+		return text[i]
 	}
 	return 0
 }
 
-func (s *scanner) space() {
-	for s.pos < len(s.text) && s.text[s.pos] <= ' ' {
-		if c := s.text[s.pos]; c != ' ' && c != '\n' && c != '\t' && c != '\r' {
-			return
-		}
-		s.pos++
+func (s *scanner) number(i int) int {
+	if at(s.text, i) == '-' {
+		i++
 	}
-}
-
-// malformed notes that the byte at pos cannot stand there.
-func (s *scanner) malformed() bool {
-	s.miss = miss{fault: cutOff, pos: s.pos}
-	if s.pos < len(s.text) {
-		s.miss.fault, s.miss.seen = unexpected, s.text[s.pos]
+	if at(s.text, i) == '0' {
+		i++
+	} else if i = s.digits(i); i < 0 {
+		return -1
 	}
-	return false
-}
-
-func (s *scanner) literal(word string) bool {
-	for i := range len(word) {
-		if s.peek() != word[i] {
-			return s.malformed()
-		}
-		s.pos++
-	}
-	return true
-}
-
-func (s *scanner) number() bool {
-	if s.peek() == '-' {
-		s.pos++
-	}
-	if s.peek() == '0' {
-		s.pos++
-	} else if !s.digits() {
-		return false
-	}
-	if s.peek() == '.' {
-		s.pos++
-		if !s.digits() {
-			return false
+	if at(s.text, i) == '.' {
+		if i = s.digits(i + 1); i < 0 {
+			return -1
 		}
 	}
-	if s.peek()|0x20 != 'e' {
-		return true
+	if at(s.text, i)|0x20 != 'e' {
+		return i
 	}
-	s.pos++
-	if c := s.peek(); c == '+' || c == '-' {
-		s.pos++
+	i++
+	if c := at(s.text, i); c == '+' || c == '-' {
+		i++
 	}
-	return s.digits()
+	return s.digits(i)
 }
 
 // digits reads one digit or more.
-func (s *scanner) digits() bool {
-	start := s.pos
-	for digit(s.peek()) {
-		s.pos++
+func (s *scanner) digits(i int) int {
+	start := i
+	for i < len(s.text) && digit(s.text[i]) {
+		i++
 	}
-	return s.pos > start || s.malformed()
+	if i == start {
+		return s.malformed(i)
+	}
+	return i
 }
 
 func digit(c byte) bool { return '0' <= c && c <= '9' }
 
-// str reads a string with its quotes.
+// str reads a string from behind its first quote, and says whether it is plain:
+// it stands for itself, with no escapes and nothing but ASCII.
 //
-// It looks at eight bytes at once for those that end it or need a look, which
-// is what makes the scanner fast in a guest: there a turn of a loop costs as
-// much as a dozen additions.
-func (s *scanner) str() bool {
-	if s.peek() != '"' {
-		return s.malformed()
-	}
-	s.plain = true
-	text, i := s.text, s.pos+1
+// It looks at eight bytes at once for those that end it or need a look.
+func (s *scanner) str(i int) (end int, plain bool) {
+	text, plain := s.text, true
 	for i < len(text) {
 		if len(text)-i >= 8 {
 			special := specials(binary.LittleEndian.Uint64(text[i:]))
@@ -95,24 +101,32 @@ func (s *scanner) str() bool {
 				i += 8
 				continue
 			}
-			i += bits.TrailingZeros64(special) / 8
+			i += bits.TrailingZeros64(special) >> 3
 		}
 		c := text[i]
 		if c == '"' {
-			s.pos = i + 1
-			return true
+			return i + 1, plain
 		}
 		if ' ' <= c && c < 0x80 && c != '\\' {
 			i++
 			continue
 		}
-		if s.pos = i; !s.unusual(c) {
-			return false
+		if plain, i = false, s.unusual(i, c); i < 0 {
+			return -1, false
 		}
-		i = s.pos
 	}
-	s.pos = i
-	return s.malformed()
+	return s.malformed(i), false
+}
+
+// unusual reads what in a string does not stand for itself.
+func (s *scanner) unusual(i int, c byte) int {
+	switch {
+	case c < ' ':
+		return s.malformed(i)
+	case c == '\\':
+		return s.escape(i + 1)
+	}
+	return i + 1
 }
 
 // specials has the high bit set of each of eight bytes that does not simply go
@@ -124,38 +138,21 @@ func specials(x uint64) uint64 {
 	return (x | (x-ones*' ')&^x | (quote-ones)&^quote | (backslash-ones)&^backslash) & highs
 }
 
-// unusual reads what in a string does not stand for itself.
-func (s *scanner) unusual(c byte) bool {
-	s.plain = false
-	switch {
-	case c < ' ':
-		return s.malformed()
-	case c == '\\':
-		return s.escape()
-	}
-	s.pos++
-	return true
-}
-
-// escape reads a backslash and what belongs to it.
-func (s *scanner) escape() bool {
-	s.pos++
-	switch s.peek() {
+// escape reads what belongs to a backslash.
+func (s *scanner) escape(i int) int {
+	switch at(s.text, i) {
 	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-		s.pos++
-		return true
+		return i + 1
 	case 'u':
-		s.pos++
 	default:
-		return s.malformed()
+		return s.malformed(i)
 	}
 	for range 4 {
-		if hexValue(s.peek()) < 0 {
-			return s.malformed()
+		if i++; hexValue(at(s.text, i)) < 0 {
+			return s.malformed(i)
 		}
-		s.pos++
 	}
-	return true
+	return i + 1
 }
 
 // hexValue is the value of a hexadecimal digit, or -1.

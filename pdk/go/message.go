@@ -8,7 +8,6 @@ import "github.com/relayhost/relayhost/abi"
 type Message struct {
 	original
 
-	data    []byte
 	patch   abi.MessageResult
 	outputs []*Output
 	single  bool // in a handler of one message, which may make several of it
@@ -18,23 +17,37 @@ type Message struct {
 	mode              abi.BatchMode
 }
 
-// load begins the message anew; frameErr is what parsing its frame gave.
-func (m *Message) load(in abi.Message, index int, frameErr error) error {
-	original, err := read(in)
-	*m = Message{original: original, data: in.Data}
+// load begins the message anew, with the event that is in its frame.
+func (m *Message) load(index int) error {
+	m.clear()
 	m.patch.Index = uint32(index) //nolint:gosec // a position in a frame
-	if in.Data == nil {
-		m.data = original.event.Data
+	return m.look()
+}
+
+// clear takes back what the last handler did, field by field and where it did
+// something: clearing the struct takes a guest longer than all the rest.
+func (m *Message) clear() {
+	p := &m.patch
+	if p.Data != nil {
+		p.Data = nil
 	}
-	if frameErr != nil {
-		return frameErr
+	if m.err != nil || m.outputs != nil || p.Batcher != nil || p.BatchKey != nil || p.BatchMode != nil {
+		m.err, m.outputs, p.Batcher, p.BatchKey, p.BatchMode = nil, nil, nil, nil, nil
 	}
-	return err
+	m.single, p.OnFailure, p.Outputs = false, AsConfigured, p.Outputs[:0]
 }
 
 // Data is the message's data: what [Message.SetData] put there, or else the
 // event's own.
-func (m *Message) Data() []byte { return m.data }
+func (m *Message) Data() []byte {
+	switch {
+	case m.patch.Data != nil:
+		return m.patch.Data
+	case m.in.Data != nil:
+		return m.in.Data
+	}
+	return m.EventData()
+}
 
 // SetData replaces the message's data, for a batch handler to read. It does
 // not copy data. The event itself stays as it is.
@@ -42,7 +55,7 @@ func (m *Message) SetData(data []byte) {
 	if data == nil {
 		data = []byte{}
 	}
-	m.data, m.patch.Data = data, data
+	m.patch.Data = data
 }
 
 // SetBatcher routes the message to the batcher of that name. A name that the
@@ -81,15 +94,13 @@ func (m *Message) Fail(err error) {
 func (m *Message) OnFailure(action OnFailure) { m.patch.OnFailure = action }
 
 // result is the message's part of the answer.
-func (m *Message) result() abi.MessageResult {
+func (m *Message) result() *abi.MessageResult {
 	if m.err != nil {
-		r := failure(m.patch.Index, m.err)
-		r.OnFailure = m.patch.OnFailure
-		return r
+		r := m.outcome()
+		return &r
 	}
-	m.patch.Outputs = m.patch.Outputs[:0]
 	for _, o := range m.outputs {
 		m.patch.Outputs = append(m.patch.Outputs, o.wire)
 	}
-	return m.patch
+	return &m.patch
 }

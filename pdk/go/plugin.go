@@ -65,13 +65,16 @@ func (p *Plugin) Teardown(teardown func()) { p.teardown = teardown }
 // MessageResult frame. A malformed frame is answered by a failed result. The
 // answer is valid until the next call of a Serve method.
 func (p *Plugin) ServeMessage(frame []byte) []byte {
-	in, err := abi.ParseMessage(frame)
 	m := &p.message
-	m.err = m.load(in, 0, err)
-	m.single = true
-	if m.err == nil {
-		m.Fail(p.runMessage(m))
+	err := m.in.Read(frame)
+	if fault := m.load(0); err == nil {
+		err = fault
 	}
+	if err == nil {
+		m.single = true
+		err = p.runMessage(m)
+	}
+	m.Fail(err)
 	p.out = m.result().Append(p.out[:0])
 	return p.out
 }
@@ -88,13 +91,11 @@ func (p *Plugin) runMessage(m *Message) error {
 // message of the batch. The answer is valid until the next call of a Serve
 // method.
 func (p *Plugin) ServeBatch(frame []byte) []byte {
-	in, err := abi.ParseBatch(frame)
-	if err != nil {
+	b := &p.batch
+	if err := b.load(frame, p.out[:0]); err != nil {
 		Log.Error("handle_batch: " + err.Error())
 		return nil
 	}
-	b := &p.batch
-	b.load(in, p.out[:0])
 	if err := p.runBatch(b); err != nil {
 		b.fail(err)
 	}
