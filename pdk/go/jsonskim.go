@@ -22,12 +22,12 @@ const skimDepth = 8
 func skim(text []byte, end byte, length int) (n int, closed bool) { //nolint:cyclop,gocognit // as it says
 	t, name := text, end == '}'
 	var outer uint64 // what closes the containers around the innermost one, a byte each
-	for len(t) > 9 {
+	for len(t) > 8 {
 		switch c := t[0]; {
 		case c == '"':
 			t = t[1:]
 			size, k := len(t), 8
-			for k == 8 && len(t) > 8 {
+			for k == 8 && len(t) >= 8 {
 				k = bits.TrailingZeros64(specials(binary.LittleEndian.Uint64(t))) >> 3
 				t = t[k:]
 			}
@@ -54,16 +54,15 @@ func skim(text []byte, end byte, length int) (n int, closed bool) { //nolint:cyc
 				continue
 			}
 		default:
-			k := plainValue(binary.LittleEndian.Uint64(t))
-			if k == 0 || k > 8 {
+			x := binary.LittleEndian.Uint64(t)
+			k := plainNumber(x)
+			if c > '9' {
+				k = word(x)
+			}
+			if k <= 0 || k > 8 {
 				return n, false
 			}
-			if t = t[k:]; c <= '9' && t[0] == '.' && len(t) > 9 {
-				if k = digits8(binary.LittleEndian.Uint64(t[1:])); k == 0 {
-					return n, false
-				}
-				t = t[1+k:]
-			}
+			t = t[k:]
 		}
 		for len(t) > 1 && t[0] == end && outer > 0 {
 			t, end, outer = t[1:], byte(outer), outer>>8
@@ -82,32 +81,41 @@ func skim(text []byte, end byte, length int) (n int, closed bool) { //nolint:cyc
 	return n, false
 }
 
-// plainValue is how many of eight bytes are a word or a whole number, or 0.
-func plainValue(x uint64) int {
+// word is how many of eight bytes are a word, or 0.
+func word(x uint64) int {
 	const isTrue, isNull, isFalse = 0x65757274, 0x6c6c756e, 0x65736c6166 // from their last letters on
-	switch {
-	case x&(1<<32-1) == isTrue || x&(1<<32-1) == isNull:
+	switch low := x & (1<<32 - 1); {
+	case low == isTrue || low == isNull:
 		return 4
 	case x&(1<<40-1) == isFalse:
 		return 5
 	}
-	k := digits8(x)
-	if k > 1 && byte(x) == '0' {
+	return 0
+}
+
+// plainNumber is how many of eight bytes are digits, with a point between them
+// or none; 0 for what is no number.
+func plainNumber(x uint64) int {
+	others := noDigits(x)
+	k := bits.TrailingZeros64(others) >> 3
+	if k == 0 || k > 1 && byte(x) == '0' {
 		return 0
+	}
+	if byte(x>>(8*k)) == '.' {
+		whole := k
+		if k = bits.TrailingZeros64(others&(others-1)) >> 3; k == whole+1 {
+			return 0
+		}
 	}
 	return k
 }
 
-// digits8 is how many digits eight bytes begin with.
-func digits8(x uint64) int { return bits.TrailingZeros64(noDigits(x)) >> 3 }
-
 // isSpace is 1 for a space and 0 for any other byte.
 func isSpace(c byte) int { return int((uint64(c^' ') - 1) >> 63) }
 
-// noDigits has the high bit set of each of eight bytes that is no digit. Above
-// the first of them, a carry may have set others.
+// noDigits has the high bit set of each of eight bytes that is no digit.
 func noDigits(x uint64) uint64 {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
 	x ^= ones * '0'
-	return (x | (x + ones*(0x80-10))) & highs
+	return (x | (x&^highs + ones*(0x80-10))) & highs
 }
