@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"io"
+	"runtime"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -61,9 +62,6 @@ func (s *source) Pull(_ context.Context, stop <-chan struct{}, n int) ([]*messag
 	for i := range block {
 		m, at := &block[i], first+i
 		m.ID, m.Event, m.Position = s.ids[at%events], s.frames[at%events], int64(at)
-		if s.rate > 0 {
-			m.Received = s.began.Add(s.at(at))
-		}
 		messages[i] = m
 	}
 	return messages, nil
@@ -74,13 +72,17 @@ func (s *source) at(event int) time.Duration {
 	return time.Duration(float64(event) / s.rate * float64(time.Second))
 }
 
-// due waits until events are due, and is how many of n.
+// due waits until events are due, and is how many of n. A timer would be late by up
+// to a millisecond, more than what is measured: it looks at the clock over and over,
+// and lets others have the processor in between.
 func (s *source) due(stop <-chan struct{}, n int) int {
 	given := int(s.given.Load())
-	if wait := s.at(given) - time.Since(s.began); wait > 0 {
+	for s.at(given) > time.Since(s.began) {
 		select {
-		case <-time.After(wait):
 		case <-stop:
+			return 0
+		default:
+			runtime.Gosched()
 		}
 	}
 	return max(1, min(n, int(time.Since(s.began).Seconds()*s.rate)-given))
@@ -98,9 +100,10 @@ func (s *source) Settle(messages []*message.Message) {
 	if s.rate == 0 || !s.measured.Load() {
 		return
 	}
+	now := time.Since(s.began)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, m := range messages {
-		s.times = append(s.times, time.Since(m.Received))
+		s.times = append(s.times, now-s.at(int(m.Position)))
 	}
 }
