@@ -71,7 +71,7 @@ type BatcherConfig struct {
 	// BatchTimeout emits a batch so long after its first message, above 0.
 	BatchTimeout time.Duration
 	// MaxOpen is how many batches may wait to fill, one for each batch key and
-	// partition; beyond it the oldest is emitted as it is. Defaults to 1,000.
+	// partition; beyond it the oldest is emitted as it is. Defaults to 10,000.
 	MaxOpen int
 	// PartitionBy is the field whose equal values one slot handles, in order.
 	// Defaults to none.
@@ -113,7 +113,7 @@ func (c Config) WithDefaults() Config {
 	batchers := make([]BatcherConfig, len(c.Batchers))
 	for i, b := range c.Batchers {
 		b.BatchBytes = cmp.Or(b.BatchBytes, 64<<20)
-		b.MaxOpen = cmp.Or(b.MaxOpen, 1000)
+		b.MaxOpen = cmp.Or(b.MaxOpen, 10_000)
 		b.SinkTimeout = cmp.Or(b.SinkTimeout, 30*time.Second)
 		batchers[i] = b
 	}
