@@ -67,7 +67,7 @@ func TestInstancesAtWorkAreNotGivenBack(t *testing.T) {
 	s.HandleMessage(order(cmdCount))
 	before := o.closed.Load()
 	time.Sleep(20 * time.Millisecond)
-	if patch := s.HandleMessage(order(cmdCount)); patch.Outcome.Kind != message.OK {
+	if patch := s.HandleMessage(order(cmdCount)); patch.Kind != message.OK {
 		t.Error(patch.Outcome)
 	}
 	if o.closed.Load() != before {
@@ -87,7 +87,7 @@ func TestIdleWhileSwitched(t *testing.T) {
 		at.Go(func() {
 			for n := range 100 {
 				s.Begin()
-				if patch := s.HandleMessage(order(cmdCount)); patch.Outcome.Kind != message.OK {
+				if patch := s.HandleMessage(order(cmdCount)); patch.Kind != message.OK {
 					t.Error(patch.Outcome)
 				}
 				s.End()

@@ -42,7 +42,7 @@ func TestSharedCode(t *testing.T) {
 	}
 	for i, p := range plugins {
 		slot := newSlot(t, p)
-		if patch := slot.HandleMessage(order(cmdCount)); patch.Outcome.Kind != message.OK {
+		if patch := slot.HandleMessage(order(cmdCount)); patch.Kind != message.OK {
 			t.Errorf("%d: %+v", i, patch.Outcome)
 		}
 		if err := slot.Close(t.Context()); err != nil {
