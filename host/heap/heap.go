@@ -27,18 +27,27 @@ const (
 // the user has set GOGC. A memory limit (GOMEMLIMIT) holds as ever.
 func Keep(least uint64) {
 	if os.Getenv("GOGC") == "" {
-		adjust(least)
+		adjust(goal{least: least})
 	}
+}
+
+// goal is what is wanted, and the percentage that was set for it last.
+type goal struct {
+	least uint64
+	set   int
 }
 
 // cycle becomes garbage at once, and is told of at the next collection.
 type cycle struct{ _ [16]byte }
 
 // adjust sets the percentage for what is alive now, and again after each
-// collection.
-func adjust(least uint64) {
-	debug.SetGCPercent(percent(live(), least))
-	runtime.AddCleanup(new(cycle), adjust, least)
+// collection. To set it stops every goroutine, so that it is left if it fits.
+func adjust(g goal) {
+	if p := percent(live(), g.least); p != g.set {
+		debug.SetGCPercent(p)
+		g.set = p
+	}
+	runtime.AddCleanup(new(cycle), adjust, g)
 }
 
 // percent is the one with which at least so many bytes are allocated beside those

@@ -56,6 +56,7 @@ func (p *Pipeline) handOut() {
 		}
 		p.processors[i].inbox.put(pulls[0][:n]...)
 		if pulls[0] = pulls[0][n:]; len(pulls[0]) == 0 {
+			pulls[0] = nil // the slice holds on to no messages
 			pulls = pulls[1:]
 		}
 	}

@@ -5,40 +5,42 @@ import (
 	"log/slog"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/relayhost/relayhost/host/message"
 	"github.com/relayhost/relayhost/host/plugin"
 )
 
-// idling is an office whose instances are given back as soon as can be.
+const idleTimeout = time.Minute
+
+// idling is an office whose instances are given back. It wants a synctest bubble.
 func idling(t *testing.T, live []byte) *office {
 	t.Helper()
 	engine, _ := open(t, plugin.Options{})
 	o := &office{t: t, engine: engine}
 	o.ctx, o.closed = closings(context.WithoutCancel(t.Context()))
 	o.Deployment = plugin.Deploy(o.load(live), plugin.DeployOptions{
-		Flush: func(context.Context) error { return nil }, Idle: time.Millisecond,
+		Flush: func(context.Context) error { return nil }, Idle: idleTimeout,
 		Logger: slog.New(slog.NewTextHandler(complaint{t}, nil)),
 	})
 	t.Cleanup(o.close)
 	return o
 }
 
-// given waits until so many instances have been given back.
+// given has enough time pass for idle instances to be given back.
 func (o *office) given(n int64) {
 	o.t.Helper()
-	for began := time.Now(); o.closed.Load() < n; time.Sleep(time.Millisecond) {
-		if time.Since(began) > 30*time.Second {
-			o.t.Fatalf("%d instances were given back, not %d", o.closed.Load(), n)
-		}
-	}
+	time.Sleep(2 * idleTimeout)
+	synctest.Wait()
 	if got := o.closed.Load(); got != n {
 		o.t.Fatalf("%d instances were given back, not %d", got, n)
 	}
 }
 
-func TestIdleInstancesAreGivenBack(t *testing.T) {
+func TestIdleInstancesAreGivenBack(t *testing.T) { synctest.Test(t, idleInstancesAreGivenBack) }
+
+func idleInstancesAreGivenBack(t *testing.T) {
 	a := module(t, "puppet")
 	b := revision(a, 'b')
 	o := idling(t, a)
@@ -61,12 +63,16 @@ func TestIdleInstancesAreGivenBack(t *testing.T) {
 }
 
 func TestInstancesAtWorkAreNotGivenBack(t *testing.T) {
+	synctest.Test(t, instancesAtWorkAreNotGivenBack)
+}
+
+func instancesAtWorkAreNotGivenBack(t *testing.T) {
 	o := idling(t, module(t, "puppet"))
 	s := o.sit(message.StageProcessors)
 	s.Begin()
 	s.HandleMessage(order(cmdCount))
 	before := o.closed.Load()
-	time.Sleep(20 * time.Millisecond)
+	time.Sleep(5 * idleTimeout)
 	if patch := s.HandleMessage(order(cmdCount)); patch.Kind != message.OK {
 		t.Error(patch.Outcome)
 	}
@@ -78,7 +84,9 @@ func TestInstancesAtWorkAreNotGivenBack(t *testing.T) {
 }
 
 // Seats work, idle and change all at once: whatever comes is handled.
-func TestIdleWhileSwitched(t *testing.T) {
+func TestIdleWhileSwitched(t *testing.T) { synctest.Test(t, idleWhileSwitched) }
+
+func idleWhileSwitched(t *testing.T) {
 	a := module(t, "puppet")
 	o := idling(t, a)
 	seats := []*plugin.Seat{o.sit(message.StageProcessors), o.sit(message.StageBatchers)}
@@ -91,7 +99,7 @@ func TestIdleWhileSwitched(t *testing.T) {
 					t.Error(patch.Outcome)
 				}
 				s.End()
-				time.Sleep(time.Duration(n%4) * time.Millisecond)
+				time.Sleep(time.Duration(n%4) * idleTimeout)
 			}
 		})
 	}

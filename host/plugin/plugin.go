@@ -80,7 +80,8 @@ type Plugin struct {
 	first *Slot              // with the instance that Load made, until NewSlot takes it
 	slots map[*Slot]struct{} // made and not closed
 	past  Usage              // of slots that were closed
-	last  int                // the last slot's number
+	gone  sync.Once
+	last  int // the last slot's number
 }
 
 // CloseError says that teardown failed.
@@ -293,5 +294,6 @@ func (p *Plugin) Close(ctx context.Context) error {
 	if n := p.open(); n > 0 {
 		return fmt.Errorf("close plugin %s: %d of its slots are open", p.name, n)
 	}
-	return errors.Join(err, p.code.Close(ctx))
+	p.gone.Do(func() { err = errors.Join(err, p.code.Close(ctx)) }) // others may use it
+	return err
 }
